@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/* Do not edit directly, auto-generated from: */
+/*	Documentation/netlink/specs/vringlab.yaml */
+/* YNL-GEN uapi header */
+
+#ifndef _UAPI_LINUX_VRINGLAB_H
+#define _UAPI_LINUX_VRINGLAB_H
+
+#define VRINGLAB_FAMILY_NAME	"vringlab"
+#define VRINGLAB_FAMILY_VERSION	1
+
+#define VRINGLAB_LABEL_LEN	32
+#define VRINGLAB_HIST_SUB_BITS	3
+#define VRINGLAB_HIST_BUCKETS	312
+
+/**
+ * enum vringlab_backend - What serves the virtqueue.
+ * @VRINGLAB_BACKEND_UNKNOWN: The registering program did not say.
+ * @VRINGLAB_BACKEND_VHOST_USER: A vhost-user process.
+ * @VRINGLAB_BACKEND_VHOST: A vhost device in the kernel.
+ */
+enum vringlab_backend {
+	VRINGLAB_BACKEND_UNKNOWN,
+	VRINGLAB_BACKEND_VHOST_USER,
+	VRINGLAB_BACKEND_VHOST,
+};
+
+/**
+ * enum vringlab_span - A stretch of the path, from one hop's stamp to
+ *   another's.
+ * @VRINGLAB_SPAN_EXIT_KICK: The vCPU leaves the guest, until the kick eventfd
+ *   is signalled.
+ * @VRINGLAB_SPAN_KICK_WAKE: The kick eventfd is signalled, until the back-end
+ *   takes the kick.
+ * @VRINGLAB_SPAN_WAKE_CALL: The back-end takes the kick, until the call
+ *   eventfd is signalled.
+ * @VRINGLAB_SPAN_CALL_INJECT: The call eventfd is signalled, until the
+ *   interrupt is set in the vCPU's APIC.
+ * @VRINGLAB_SPAN_INJECT_ENTRY: The interrupt is set, until the vCPU next
+ *   enters the guest.
+ * @VRINGLAB_SPAN_KICK_ENTRY: The whole, from kick to entry; what the guest
+ *   feels.
+ */
+enum vringlab_span {
+	VRINGLAB_SPAN_EXIT_KICK,
+	VRINGLAB_SPAN_KICK_WAKE,
+	VRINGLAB_SPAN_WAKE_CALL,
+	VRINGLAB_SPAN_CALL_INJECT,
+	VRINGLAB_SPAN_INJECT_ENTRY,
+	VRINGLAB_SPAN_KICK_ENTRY,
+};
+
+/**
+ * enum vringlab_hop - A place where a stamp is taken.
+ * @VRINGLAB_HOP_EXIT: The vCPU leaves the guest.
+ * @VRINGLAB_HOP_KICK: The kick eventfd is signalled.
+ * @VRINGLAB_HOP_WAKE: The back-end takes the kick.
+ * @VRINGLAB_HOP_CALL: The call eventfd is signalled.
+ * @VRINGLAB_HOP_INJECT: The interrupt is set in the vCPU's APIC.
+ * @VRINGLAB_HOP_ENTRY: The vCPU enters the guest.
+ */
+enum vringlab_hop {
+	VRINGLAB_HOP_EXIT,
+	VRINGLAB_HOP_KICK,
+	VRINGLAB_HOP_WAKE,
+	VRINGLAB_HOP_CALL,
+	VRINGLAB_HOP_INJECT,
+	VRINGLAB_HOP_ENTRY,
+};
+
+/**
+ * enum vringlab_probe_type
+ * @VRINGLAB_PROBE_TYPE_FUNCTION: A kernel function, hooked at its entry by
+ *   ftrace.
+ * @VRINGLAB_PROBE_TYPE_TRACEPOINT: A tracepoint of the kernel's own.
+ */
+enum vringlab_probe_type {
+	VRINGLAB_PROBE_TYPE_FUNCTION,
+	VRINGLAB_PROBE_TYPE_TRACEPOINT,
+};
+
+/**
+ * enum vringlab_probe_state
+ * @VRINGLAB_PROBE_STATE_ABSENT: Not in this kernel, or in a module that is not
+ *   loaded; the hop is not seen through this probe.
+ * @VRINGLAB_PROBE_STATE_IDLE: Found; not attached, because no virtqueue is
+ *   registered.
+ * @VRINGLAB_PROBE_STATE_ATTACHED: Found and attached.
+ * @VRINGLAB_PROBE_STATE_FAILED: Found, but the kernel refused to attach; errno
+ *   says why.
+ */
+enum vringlab_probe_state {
+	VRINGLAB_PROBE_STATE_ABSENT,
+	VRINGLAB_PROBE_STATE_IDLE,
+	VRINGLAB_PROBE_STATE_ATTACHED,
+	VRINGLAB_PROBE_STATE_FAILED,
+};
+
+enum {
+	VRINGLAB_A_VRING_ID = 1,
+	VRINGLAB_A_VRING_LABEL,
+	VRINGLAB_A_VRING_BACKEND,
+	VRINGLAB_A_VRING_KICK_FD,
+	VRINGLAB_A_VRING_CALL_FD,
+	VRINGLAB_A_VRING_PID,
+	VRINGLAB_A_VRING_WAKE_USER_DATA,
+	VRINGLAB_A_VRING_PERSIST,
+	VRINGLAB_A_VRING_PAD,
+
+	__VRINGLAB_A_VRING_MAX,
+	VRINGLAB_A_VRING_MAX = (__VRINGLAB_A_VRING_MAX - 1)
+};
+
+enum {
+	VRINGLAB_A_COUNTERS_VRING_ID = 1,
+	VRINGLAB_A_COUNTERS_PAD,
+	VRINGLAB_A_COUNTERS_KICKS,
+	VRINGLAB_A_COUNTERS_KICKS_KVM,
+	VRINGLAB_A_COUNTERS_KICKS_WRITE,
+	VRINGLAB_A_COUNTERS_KICKS_IO_URING,
+	VRINGLAB_A_COUNTERS_KICKS_OTHER,
+	VRINGLAB_A_COUNTERS_KICK_COALESCED,
+	VRINGLAB_A_COUNTERS_WAKES,
+	VRINGLAB_A_COUNTERS_WAKES_READ,
+	VRINGLAB_A_COUNTERS_WAKES_IO_URING,
+	VRINGLAB_A_COUNTERS_WAKE_UNMATCHED,
+	VRINGLAB_A_COUNTERS_WAKE_SUPERSEDED,
+	VRINGLAB_A_COUNTERS_CALLS,
+	VRINGLAB_A_COUNTERS_CALLS_VHOST,
+	VRINGLAB_A_COUNTERS_CALLS_WRITE,
+	VRINGLAB_A_COUNTERS_CALLS_IO_URING,
+	VRINGLAB_A_COUNTERS_CALLS_OTHER,
+	VRINGLAB_A_COUNTERS_CALL_COALESCED,
+	VRINGLAB_A_COUNTERS_CALL_UNMATCHED,
+	VRINGLAB_A_COUNTERS_INJECTS,
+	VRINGLAB_A_COUNTERS_INJECTS_ATOMIC,
+	VRINGLAB_A_COUNTERS_INJECTS_DEFERRED,
+	VRINGLAB_A_COUNTERS_INJECT_COALESCED,
+	VRINGLAB_A_COUNTERS_INJECT_UNMATCHED,
+	VRINGLAB_A_COUNTERS_ENTRIES,
+	VRINGLAB_A_COUNTERS_EXIT_MISSED,
+	VRINGLAB_A_COUNTERS_MISSED,
+	VRINGLAB_A_COUNTERS_ACAUSAL,
+
+	__VRINGLAB_A_COUNTERS_MAX,
+	VRINGLAB_A_COUNTERS_MAX = (__VRINGLAB_A_COUNTERS_MAX - 1)
+};
+
+enum {
+	VRINGLAB_A_BUCKET_INDEX = 1,
+	VRINGLAB_A_BUCKET_COUNT,
+	VRINGLAB_A_BUCKET_PAD,
+
+	__VRINGLAB_A_BUCKET_MAX,
+	VRINGLAB_A_BUCKET_MAX = (__VRINGLAB_A_BUCKET_MAX - 1)
+};
+
+enum {
+	VRINGLAB_A_HIST_VRING_ID = 1,
+	VRINGLAB_A_HIST_SPAN,
+	VRINGLAB_A_HIST_COUNT,
+	VRINGLAB_A_HIST_SUM_NS,
+	VRINGLAB_A_HIST_MIN_NS,
+	VRINGLAB_A_HIST_MAX_NS,
+	VRINGLAB_A_HIST_SUB_BITS,
+	VRINGLAB_A_HIST_BUCKET,
+	VRINGLAB_A_HIST_PAD,
+
+	__VRINGLAB_A_HIST_MAX,
+	VRINGLAB_A_HIST_MAX = (__VRINGLAB_A_HIST_MAX - 1)
+};
+
+enum {
+	VRINGLAB_A_PROBE_NAME = 1,
+	VRINGLAB_A_PROBE_MODULE,
+	VRINGLAB_A_PROBE_TYPE,
+	VRINGLAB_A_PROBE_HOP,
+	VRINGLAB_A_PROBE_STATE,
+	VRINGLAB_A_PROBE_ERRNO,
+
+	__VRINGLAB_A_PROBE_MAX,
+	VRINGLAB_A_PROBE_MAX = (__VRINGLAB_A_PROBE_MAX - 1)
+};
+
+enum {
+	VRINGLAB_CMD_VRING_GET = 1,
+	VRINGLAB_CMD_VRING_ADD,
+	VRINGLAB_CMD_VRING_DEL,
+	VRINGLAB_CMD_COUNTERS_GET,
+	VRINGLAB_CMD_HIST_GET,
+	VRINGLAB_CMD_PROBE_GET,
+
+	__VRINGLAB_CMD_MAX,
+	VRINGLAB_CMD_MAX = (__VRINGLAB_CMD_MAX - 1)
+};
+
+#endif /* _UAPI_LINUX_VRINGLAB_H */
