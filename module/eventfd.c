@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Eventfds: signalled (kick, call) and read (wake).
+ *
+ * That it happens is told by the eventfd's own wait queue, in which each eventfd
+ * of a vring has an entry of ours: eventfd_signal_mask() and eventfd_write() wake
+ * it with EPOLLIN, eventfd_read() with EPOLLOUT, each of them only when it has
+ * succeeded, once, and under the eventfd's lock. So what is counted is exact, in
+ * the order in which it happened, and costs other eventfds nothing.
+ *
+ * Hooks at the functions alone could not do that: at their entry a write may still
+ * fail and a read still wait, and where a read takes the count, in
+ * eventfd_ctx_do_read(), the compiler has inlined it. What the hooks at entry
+ * add is who signals.
+ *
+ * KVM's irqfd stands before us in the queue and ends the walk (its entry has
+ * priority and is exclusive). Its wake-up function is therefore hooked, and tells
+ * what ours is not told. One of both is called, never both.
+ */
+#include "vringlab.h"
+
+#include <linux/eventfd.h>
+#include <linux/fs.h>
+
+#include "compat.h"
+#include "hooks.h"
+
+static void signalled(struct vl_eventfd *eventfd)
+{
+	enum vl_source source = vl_source_take(eventfd->ctx);
+
+	if (eventfd->role == VL_ROLE_KICK)
+		vl_hop_kick(eventfd->vring, source);
+	else
+		vl_hop_call(eventfd->vring, source);
+}
+
+/* Under the eventfd's lock, so removal from the queue waits for it. */
+static int woken(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
+{
+	struct vl_eventfd *eventfd = container_of(wait, struct vl_eventfd, wait);
+	__poll_t events = key_to_poll(key);
+
+	vl_path_enter();
+	if (events & EPOLLIN) {
+		eventfd->told = eventfd->wait.flags & WQ_FLAG_PRIORITY;
+		signalled(eventfd);
+	} else if (events & EPOLLOUT && eventfd->role == VL_ROLE_KICK) {
+		vl_hop_wake(eventfd->vring, VL_SOURCE_READ);
+	}
+	vl_path_leave();
+
+	/* As if we were not there: nobody was woken, and the walk goes on. */
+	return 0;
+}
+
+/*
+ * For irqfd_wakeup(), which ends the walk before woken(); but an irqfd that came to
+ * a kick eventfd after us stands behind us, and the same walk has told us already.
+ * Both run under the eventfd's lock.
+ */
+void vl_eventfd_signalled(struct eventfd_ctx *ctx)
+{
+	struct vl_eventfd *eventfd;
+
+	if (!vl_lookup_maybe(ctx))
+		return;
+
+	vl_path_enter();
+	eventfd = vl_lookup_eventfd(ctx);
+	if (eventfd && !eventfd->told)
+		signalled(eventfd);
+	if (eventfd)
+		eventfd->told = false;
+	vl_path_leave();
+}
+
+static void signalling(struct eventfd_ctx *ctx, unsigned long caller)
+{
+	if (!vl_lookup_maybe(ctx))
+		return;
+
+	vl_path_enter();
+	if (vl_lookup_eventfd(ctx))
+		vl_source_note(ctx, caller);
+	vl_path_leave();
+}
+
+void vl_on_eventfd_signal_mask(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			       struct ftrace_regs *fregs)
+{
+	signalling((void *)vl_ftrace_arg(fregs, 0), parent_ip);
+}
+
+void vl_on_eventfd_write(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			 struct ftrace_regs *fregs)
+{
+	struct file *file = (void *)vl_ftrace_arg(fregs, 0);
+
+	signalling(file->private_data, parent_ip);
+}
+
+struct watch {
+	poll_table pt;
+	struct vl_eventfd *eventfd;
+};
+
+static void queue(struct file *file, wait_queue_head_t *wqh, poll_table *pt)
+{
+	struct vl_eventfd *eventfd = container_of(pt, struct watch, pt)->eventfd;
+
+	eventfd->wqh = wqh;
+	add_wait_queue(wqh, &eventfd->wait);
+}
+
+/*
+ * Not exclusive: we change nothing in who else is woken. At a kick with priority,
+ * else a waiter that came after us, a back-end's poll, would be woken before us
+ * and could be done on another CPU before the kick is stamped. At a call without:
+ * its irqfd stands before us and ends the walk.
+ */
+void vl_eventfd_watch(struct vl_eventfd *eventfd, struct file *file)
+{
+	struct watch watch = { .eventfd = eventfd };
+
+	init_waitqueue_func_entry(&eventfd->wait, woken);
+	if (eventfd->role == VL_ROLE_KICK)
+		eventfd->wait.flags |= VL_WAIT_FLAGS;
+	init_poll_funcptr(&watch.pt, queue);
+	vfs_poll(file, &watch.pt);
+}
+
+void vl_eventfd_unwatch(struct vl_eventfd *eventfd)
+{
+	remove_wait_queue(eventfd->wqh, &eventfd->wait);
+}

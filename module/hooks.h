@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The handlers that hooks.c attaches, by the file that has them.
+ */
+#ifndef _VRINGLAB_HOOKS_H
+#define _VRINGLAB_HOOKS_H
+
+#include <linux/types.h>
+
+struct ftrace_ops;
+struct ftrace_regs;
+struct kvm_vcpu;
+
+/* eventfd.c */
+
+void vl_on_eventfd_signal_mask(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			       struct ftrace_regs *fregs);
+void vl_on_eventfd_write(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			 struct ftrace_regs *fregs);
+
+/* io_uring.c; its prototype depends on the kernel */
+
+extern void *const vl_on_io_uring_complete;
+
+/* kvm.c */
+
+void vl_on_irqfd_wakeup(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			struct ftrace_regs *fregs);
+void vl_on_kvm_apic_accept_irq(void *data, u32 apicid, u16 dm, u16 tm, u8 vec);
+void vl_on_kvm_entry(void *data, struct kvm_vcpu *vcpu, bool force_immediate_exit);
+void vl_on_kvm_exit(void *data, struct kvm_vcpu *vcpu, u32 isa);
+
+#endif /* _VRINGLAB_HOOKS_H */

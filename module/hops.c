@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The path: how a kick's record goes from hop to hop.
+ *
+ *     kick          wake          call          inject       entry
+ *      | put         | take, put   | take, put   | take, put  | take
+ *      v             v             v             v            v
+ *   [ KICK ] ----> [ WAKE ] ---> [ CALL ] ---> [ INJECT ] --> free
+ *
+ * A record (struct vl_flight) rests in a stage between two hops; each stage
+ * has room for one. A hop takes the record of the stage before its own, stamps
+ * it, and puts it into its own stage. Whatever finds no record, or no room, is
+ * counted as such: coalesced, unmatched, superseded, missed.
+ *
+ * Hops of one vring run on any CPU at once, and inside each other by interrupt.
+ * A record in no stage belongs to the handler that took or opened it, so its
+ * fields need no atomics: xchg() and cmpxchg() are full barriers, and hand over
+ * what was written before.
+ *
+ * The clock is read after a record was taken and before one is put. A hop is
+ * thus never stamped earlier than the hop that led to it, even if both run at the
+ * same time.
+ */
+#include "vringlab.h"
+
+#include <linux/atomic.h>
+#include <linux/timekeeping.h>
+
+#include "trace.h"
+
+static struct vl_flight *flight_open(struct vl_vring *vring)
+{
+	unsigned long free = ~READ_ONCE(vring->busy);
+	unsigned int bit;
+
+	for_each_set_bit(bit, &free, VL_FLIGHTS) {
+		struct vl_flight *flight = &vring->flights[bit];
+
+		if (test_and_set_bit(bit, &vring->busy))
+			continue;
+		flight->kick_ns = 0;
+		return flight;
+	}
+
+	vl_count(vring, VL_MISSED);
+	return NULL;
+}
+
+static void flight_close(struct vl_vring *vring, struct vl_flight *flight)
+{
+	clear_bit_unlock(flight - vring->flights, &vring->busy);
+}
+
+static bool stage_occupied(const struct vl_vring *vring, enum vl_stage stage)
+{
+	return READ_ONCE(vring->stage[stage]);
+}
+
+static struct vl_flight *stage_swap(struct vl_vring *vring, enum vl_stage stage,
+				    struct vl_flight *flight)
+{
+	unsigned long index = flight ? flight - vring->flights + 1 : 0;
+
+	index = xchg(&vring->stage[stage], index);
+	return index ? &vring->flights[index - 1] : NULL;
+}
+
+static struct vl_flight *stage_take(struct vl_vring *vring, enum vl_stage stage)
+{
+	return stage_occupied(vring, stage) ? stage_swap(vring, stage, NULL) : NULL;
+}
+
+/* On failure, an earlier record is still there, and the flight is closed. */
+static bool stage_put(struct vl_vring *vring, enum vl_stage stage, struct vl_flight *flight)
+{
+	if (!cmpxchg(&vring->stage[stage], 0, flight - vring->flights + 1))
+		return true;
+
+	flight_close(vring, flight);
+	return false;
+}
+
+static enum vl_counter kick_counter(enum vl_source source)
+{
+	switch (source) {
+	case VL_SOURCE_KVM:
+		return VL_KICKS_KVM;
+	case VL_SOURCE_WRITE:
+		return VL_KICKS_WRITE;
+	case VL_SOURCE_IO_URING:
+		return VL_KICKS_IO_URING;
+	default:
+		return VL_KICKS_OTHER;
+	}
+}
+
+static enum vl_counter call_counter(enum vl_source source)
+{
+	switch (source) {
+	case VL_SOURCE_VHOST:
+		return VL_CALLS_VHOST;
+	case VL_SOURCE_WRITE:
+		return VL_CALLS_WRITE;
+	case VL_SOURCE_IO_URING:
+		return VL_CALLS_IO_URING;
+	default:
+		return VL_CALLS_OTHER;
+	}
+}
+
+static s64 exit_span(struct vl_vring *vring, u64 now)
+{
+	u64 exit_ns = vl_kvm_exit_ns();
+
+	if (!exit_ns) {
+		vl_count(vring, VL_EXIT_MISSED);
+		return -1;
+	}
+	return vl_stats_span(vring, VRINGLAB_SPAN_EXIT_KICK, exit_ns, now);
+}
+
+/*
+ * Kicks and reads of one eventfd come one at a time, under its lock. A kick
+ * through KVM is measured from its exit even if it is coalesced: the
+ * guest has paid for the exit either way.
+ */
+void vl_hop_kick(struct vl_vring *vring, enum vl_source source)
+{
+	u64 now = ktime_get_mono_fast_ns();
+	bool coalesced = true;
+	s64 exit_kick_ns = -1;
+
+	vl_count(vring, kick_counter(source));
+	if (source == VL_SOURCE_KVM)
+		exit_kick_ns = exit_span(vring, now);
+
+	if (!stage_occupied(vring, VL_STAGE_KICK)) {
+		struct vl_flight *flight = flight_open(vring);
+
+		coalesced = false;
+		if (flight) {
+			flight->kick_ns = now;
+			coalesced = !stage_put(vring, VL_STAGE_KICK, flight);
+		}
+	}
+	if (coalesced)
+		vl_count(vring, VL_KICK_COALESCED);
+
+	trace_kick(vring->id, source, coalesced, exit_kick_ns);
+}
+
+/* A wake that takes no kick opens nothing: polls may complete for no reason. */
+void vl_hop_wake(struct vl_vring *vring, enum vl_source source)
+{
+	struct vl_flight *flight = stage_take(vring, VL_STAGE_KICK);
+	s64 kick_wake_ns = -1;
+
+	vl_count(vring, source == VL_SOURCE_READ ? VL_WAKES_READ : VL_WAKES_IO_URING);
+
+	if (flight) {
+		flight->wake_ns = ktime_get_mono_fast_ns();
+		kick_wake_ns = vl_stats_span(vring, VRINGLAB_SPAN_KICK_WAKE, flight->kick_ns,
+					     flight->wake_ns);
+
+		/* The newest wake is the one the next call answers. */
+		flight = stage_swap(vring, VL_STAGE_WAKE, flight);
+		if (flight) {
+			vl_count(vring, VL_WAKE_SUPERSEDED);
+			flight_close(vring, flight);
+		}
+	} else {
+		vl_count(vring, VL_WAKE_UNMATCHED);
+	}
+
+	trace_wake(vring->id, source, kick_wake_ns);
+}
+
+void vl_hop_call(struct vl_vring *vring, enum vl_source source)
+{
+	struct vl_flight *flight = stage_take(vring, VL_STAGE_WAKE);
+	u64 now = ktime_get_mono_fast_ns();
+	bool coalesced = false;
+	s64 wake_call_ns = -1;
+
+	vl_count(vring, call_counter(source));
+
+	if (flight) {
+		wake_call_ns = vl_stats_span(vring, VRINGLAB_SPAN_WAKE_CALL, flight->wake_ns, now);
+	} else {
+		vl_count(vring, VL_CALL_UNMATCHED);
+		if (stage_occupied(vring, VL_STAGE_CALL))
+			coalesced = true;
+		else
+			flight = flight_open(vring);
+	}
+
+	if (flight) {
+		flight->call_ns = now;
+		coalesced = !stage_put(vring, VL_STAGE_CALL, flight);
+	}
+	if (coalesced)
+		vl_count(vring, VL_CALL_COALESCED);
+
+	trace_call(vring->id, source, coalesced, wake_call_ns);
+}
+
+void vl_hop_inject(struct vl_vring *vring, struct kvm *kvm, u32 vcpu_id, u8 vector, bool deferred)
+{
+	struct vl_flight *flight = stage_take(vring, VL_STAGE_CALL);
+	u64 now = ktime_get_mono_fast_ns();
+	bool coalesced = false;
+	s64 call_inject_ns = -1;
+
+	vl_count(vring, deferred ? VL_INJECTS_DEFERRED : VL_INJECTS_ATOMIC);
+
+	if (flight) {
+		call_inject_ns =
+			vl_stats_span(vring, VRINGLAB_SPAN_CALL_INJECT, flight->call_ns, now);
+	} else {
+		vl_count(vring, VL_INJECT_UNMATCHED);
+		if (stage_occupied(vring, VL_STAGE_INJECT))
+			coalesced = true;
+		else
+			flight = flight_open(vring);
+	}
+
+	if (flight) {
+		flight->inject_ns = now;
+		coalesced = !stage_put(vring, VL_STAGE_INJECT, flight);
+		/* Whoever filled the stage says which vCPU empties it. */
+		if (!coalesced)
+			vl_pending_add(vring, vl_target(kvm, vcpu_id));
+	}
+	if (coalesced)
+		vl_count(vring, VL_INJECT_COALESCED);
+
+	trace_inject(vring->id, vcpu_id, vector, deferred, coalesced, call_inject_ns);
+}
+
+/* By vl_pending_entry() only, once for each vl_pending_add(). */
+void vl_hop_entry(struct vl_vring *vring, u32 vcpu_id)
+{
+	struct vl_flight *flight = stage_take(vring, VL_STAGE_INJECT);
+	s64 inject_entry_ns, kick_entry_ns = -1;
+	u64 now;
+
+	if (WARN_ON_ONCE(!flight))
+		return;
+
+	now = ktime_get_mono_fast_ns();
+	vl_count(vring, VL_ENTRIES);
+	inject_entry_ns = vl_stats_span(vring, VRINGLAB_SPAN_INJECT_ENTRY, flight->inject_ns, now);
+	if (flight->kick_ns)
+		kick_entry_ns =
+			vl_stats_span(vring, VRINGLAB_SPAN_KICK_ENTRY, flight->kick_ns, now);
+	flight_close(vring, flight);
+
+	trace_entry(vring->id, vcpu_id, inject_entry_ns, kick_entry_ns);
+}

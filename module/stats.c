@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Counters and histograms of a vring, one share per CPU.
+ */
+#include "vringlab.h"
+
+#include <linux/cpumask.h>
+#include <linux/gfp.h>
+#include <linux/string.h>
+
+#include "hist.h"
+
+struct vl_stats __percpu *vl_stats_alloc(void)
+{
+	struct vl_stats __percpu *stats;
+	int cpu, span;
+
+	stats = alloc_percpu_gfp(struct vl_stats, GFP_KERNEL_ACCOUNT);
+	if (!stats)
+		return NULL;
+
+	for_each_possible_cpu(cpu)
+		for (span = 0; span < VL_SPANS; span++)
+			per_cpu_ptr(stats, cpu)->spans[span].min_ns = U64_MAX;
+
+	return stats;
+}
+
+/*
+ * The loops end: each turn means that this CPU's value moved further towards
+ * ours, by an interrupt that came in between.
+ */
+static void record(struct vl_span_stats __percpu *s, u64 ns)
+{
+	u64 old, seen;
+
+	this_cpu_add(s->sum_ns, ns);
+
+	for (old = this_cpu_read(s->min_ns); ns < old; old = seen) {
+		seen = this_cpu_cmpxchg(s->min_ns, old, ns);
+		if (seen == old)
+			break;
+	}
+	for (old = this_cpu_read(s->max_ns); ns > old; old = seen) {
+		seen = this_cpu_cmpxchg(s->max_ns, old, ns);
+		if (seen == old)
+			break;
+	}
+	/* What is counted has its minimum and maximum: see vl_stats_read_span(). */
+	smp_wmb();
+	this_cpu_inc(s->buckets[vl_hist_index(ns)]);
+}
+
+/*
+ * Return: the span's length, or -1 when it ended before it began
+ */
+s64 vl_stats_span(struct vl_vring *vring, enum vringlab_span span, u64 from_ns, u64 to_ns)
+{
+	s64 ns = to_ns - from_ns;
+
+	if (unlikely(ns < 0)) {
+		vl_count(vring, VL_ACAUSAL);
+		return -1;
+	}
+
+	record(&vring->stats->spans[span], ns);
+	return ns;
+}
+
+void vl_stats_read_counters(const struct vl_vring *vring, u64 counters[VL_COUNTERS])
+{
+	int cpu, i;
+
+	memset(counters, 0, VL_COUNTERS * sizeof(*counters));
+	for_each_possible_cpu(cpu) {
+		const struct vl_stats *stats = per_cpu_ptr(vring->stats, cpu);
+
+		for (i = 0; i < VL_COUNTERS; i++)
+			counters[i] += READ_ONCE(stats->counters[i]);
+	}
+}
+
+/*
+ * Return: how many spans were recorded, the sum of all buckets
+ */
+u64 vl_stats_read_span(const struct vl_vring *vring, enum vringlab_span span,
+		       struct vl_span_stats *sum)
+{
+	u64 count = 0;
+	int cpu, i;
+
+	memset(sum, 0, sizeof(*sum));
+	sum->min_ns = U64_MAX;
+	for_each_possible_cpu(cpu) {
+		const struct vl_span_stats *s = &per_cpu_ptr(vring->stats, cpu)->spans[span];
+
+		for (i = 0; i < VRINGLAB_HIST_BUCKETS; i++)
+			sum->buckets[i] += READ_ONCE(s->buckets[i]);
+		/* Pairs with the one in record(). */
+		smp_rmb();
+		sum->sum_ns += READ_ONCE(s->sum_ns);
+		sum->min_ns = min(sum->min_ns, READ_ONCE(s->min_ns));
+		sum->max_ns = max(sum->max_ns, READ_ONCE(s->max_ns));
+	}
+	for (i = 0; i < VRINGLAB_HIST_BUCKETS; i++)
+		count += sum->buckets[i];
+
+	return count;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The events of events/vringlab/ in tracefs. Their fields are described in
+ * Documentation/trace-events.rst and parsed by others: new ones go to the end,
+ * none is renamed.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM vringlab
+
+#if !defined(_VRINGLAB_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _VRINGLAB_TRACE_H
+
+#include <linux/tracepoint.h>
+
+#include "vringlab.h"
+
+/* clang-format off */
+
+/* The numbers, for programs that read the raw buffer, and the names. */
+#define VL_SOURCE_DEFINE(name, text) TRACE_DEFINE_ENUM(VL_SOURCE_##name);
+#define VL_SOURCE_NAME(name, text) { VL_SOURCE_##name, text },
+#define VL_SOURCE_NAME_LAST(name, text) { VL_SOURCE_##name, text }
+
+VL_SOURCES(VL_SOURCE_DEFINE, VL_SOURCE_DEFINE)
+
+#define show_source(source) \
+	__print_symbolic(source, VL_SOURCES(VL_SOURCE_NAME, VL_SOURCE_NAME_LAST))
+
+TRACE_EVENT(kick,
+
+	TP_PROTO(u32 vring, u32 source, bool coalesced, s64 exit_kick_ns),
+
+	TP_ARGS(vring, source, coalesced, exit_kick_ns),
+
+	TP_STRUCT__entry(
+		__field(s64, exit_kick_ns)
+		__field(u32, vring)
+		__field(u32, source)
+		__field(u8, coalesced)
+	),
+
+	TP_fast_assign(
+		__entry->exit_kick_ns = exit_kick_ns;
+		__entry->vring = vring;
+		__entry->source = source;
+		__entry->coalesced = coalesced;
+	),
+
+	TP_printk("vring=%u source=%s coalesced=%u exit_kick_ns=%lld",
+		  __entry->vring, show_source(__entry->source),
+		  __entry->coalesced, __entry->exit_kick_ns)
+);
+
+TRACE_EVENT(wake,
+
+	TP_PROTO(u32 vring, u32 source, s64 kick_wake_ns),
+
+	TP_ARGS(vring, source, kick_wake_ns),
+
+	TP_STRUCT__entry(
+		__field(s64, kick_wake_ns)
+		__field(u32, vring)
+		__field(u32, source)
+	),
+
+	TP_fast_assign(
+		__entry->kick_wake_ns = kick_wake_ns;
+		__entry->vring = vring;
+		__entry->source = source;
+	),
+
+	TP_printk("vring=%u source=%s kick_wake_ns=%lld",
+		  __entry->vring, show_source(__entry->source),
+		  __entry->kick_wake_ns)
+);
+
+TRACE_EVENT(call,
+
+	TP_PROTO(u32 vring, u32 source, bool coalesced, s64 wake_call_ns),
+
+	TP_ARGS(vring, source, coalesced, wake_call_ns),
+
+	TP_STRUCT__entry(
+		__field(s64, wake_call_ns)
+		__field(u32, vring)
+		__field(u32, source)
+		__field(u8, coalesced)
+	),
+
+	TP_fast_assign(
+		__entry->wake_call_ns = wake_call_ns;
+		__entry->vring = vring;
+		__entry->source = source;
+		__entry->coalesced = coalesced;
+	),
+
+	TP_printk("vring=%u source=%s coalesced=%u wake_call_ns=%lld",
+		  __entry->vring, show_source(__entry->source),
+		  __entry->coalesced, __entry->wake_call_ns)
+);
+
+TRACE_EVENT(inject,
+
+	TP_PROTO(u32 vring, u32 vcpu, u8 vector, bool deferred, bool coalesced,
+		 s64 call_inject_ns),
+
+	TP_ARGS(vring, vcpu, vector, deferred, coalesced, call_inject_ns),
+
+	TP_STRUCT__entry(
+		__field(s64, call_inject_ns)
+		__field(u32, vring)
+		__field(u32, vcpu)
+		__field(u8, vector)
+		__field(u8, deferred)
+		__field(u8, coalesced)
+	),
+
+	TP_fast_assign(
+		__entry->call_inject_ns = call_inject_ns;
+		__entry->vring = vring;
+		__entry->vcpu = vcpu;
+		__entry->vector = vector;
+		__entry->deferred = deferred;
+		__entry->coalesced = coalesced;
+	),
+
+	TP_printk("vring=%u vcpu=%u vector=%u deferred=%u coalesced=%u call_inject_ns=%lld",
+		  __entry->vring, __entry->vcpu, __entry->vector,
+		  __entry->deferred, __entry->coalesced,
+		  __entry->call_inject_ns)
+);
+
+TRACE_EVENT(entry,
+
+	TP_PROTO(u32 vring, u32 vcpu, s64 inject_entry_ns, s64 kick_entry_ns),
+
+	TP_ARGS(vring, vcpu, inject_entry_ns, kick_entry_ns),
+
+	TP_STRUCT__entry(
+		__field(s64, inject_entry_ns)
+		__field(s64, kick_entry_ns)
+		__field(u32, vring)
+		__field(u32, vcpu)
+	),
+
+	TP_fast_assign(
+		__entry->inject_entry_ns = inject_entry_ns;
+		__entry->kick_entry_ns = kick_entry_ns;
+		__entry->vring = vring;
+		__entry->vcpu = vcpu;
+	),
+
+	TP_printk("vring=%u vcpu=%u inject_entry_ns=%lld kick_entry_ns=%lld",
+		  __entry->vring, __entry->vcpu, __entry->inject_entry_ns,
+		  __entry->kick_entry_ns)
+);
+
+/* clang-format on */
+
+#endif /* _VRINGLAB_TRACE_H */
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>

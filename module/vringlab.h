@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Internal types and prototypes of vringlab.ko.
+ *
+ * Three kinds of code meet here:
+ *
+ * - handlers (eventfd.c, io_uring.c, kvm.c), called from ftrace, tracepoints and
+ *   a wait queue, in any context but NMI. They know kernel objects, not hops.
+ * - the path (hops.c, pending.c, stats.c), called by handlers with preemption
+ *   off. It knows vrings and hops. No lock, no allocation, no waiting.
+ * - control (main.c, vring.c, hooks.c, netlink.c), in process context, under
+ *   mutexes.
+ */
+#ifndef _VRINGLAB_H
+#define _VRINGLAB_H
+
+#include <linux/bitops.h>
+#include <linux/hash.h>
+#include <linux/list.h>
+#include <linux/percpu.h>
+#include <linux/poll.h>
+#include <linux/preempt.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include <linux/vringlab.h>
+
+struct eventfd_ctx;
+struct file;
+struct kvm;
+struct netlink_ext_ack;
+struct nlattr;
+struct sk_buff;
+
+/* Enough for every queue of a busy host; a stack bitmap of it is 128 bytes. */
+#define VL_VRINGS_MAX 1024
+
+#define VL_SPANS (VRINGLAB_SPAN_KICK_ENTRY + 1)
+
+/* What a counter's attribute is summed from, or is. */
+enum vl_counter {
+	VL_KICKS_KVM,
+	VL_KICKS_WRITE,
+	VL_KICKS_IO_URING,
+	VL_KICKS_OTHER,
+	VL_KICK_COALESCED,
+	VL_WAKES_READ,
+	VL_WAKES_IO_URING,
+	VL_WAKE_UNMATCHED,
+	VL_WAKE_SUPERSEDED,
+	VL_CALLS_VHOST,
+	VL_CALLS_WRITE,
+	VL_CALLS_IO_URING,
+	VL_CALLS_OTHER,
+	VL_CALL_COALESCED,
+	VL_CALL_UNMATCHED,
+	VL_INJECTS_ATOMIC,
+	VL_INJECTS_DEFERRED,
+	VL_INJECT_COALESCED,
+	VL_INJECT_UNMATCHED,
+	VL_ENTRIES,
+	VL_EXIT_MISSED,
+	VL_MISSED,
+	VL_ACAUSAL,
+	VL_COUNTERS
+};
+
+/* Who signalled or took; the trace events print these names. */
+#define VL_SOURCES(EM, EM_LAST) \
+	EM(OTHER, "other")      \
+	EM(KVM, "kvm")          \
+	EM(VHOST, "vhost")      \
+	EM(WRITE, "write")      \
+	EM(READ, "read")        \
+	EM_LAST(IO_URING, "io_uring")
+
+#define VL_SOURCE_ENUM(name, text) VL_SOURCE_##name,
+enum vl_source { VL_SOURCES(VL_SOURCE_ENUM, VL_SOURCE_ENUM) };
+
+/**
+ * struct vl_span_stats - One CPU's share of one span
+ * @sum_ns:	Modulo 2^64.
+ * @min_ns:	U64_MAX while nothing was recorded.
+ * @max_ns:	0 while nothing was recorded.
+ * @buckets:	See hist.h. Their sum is the number of spans: no second counter
+ *		that could disagree.
+ */
+struct vl_span_stats {
+	u64 sum_ns;
+	u64 min_ns;
+	u64 max_ns;
+	u64 buckets[VRINGLAB_HIST_BUCKETS];
+};
+
+/**
+ * struct vl_stats - One CPU's share of a vring's counters
+ * @counters:	By enum vl_counter.
+ * @spans:	By enum vringlab_span.
+ *
+ * Written with this_cpu operations only, which are one instruction each: an
+ * interrupt in between loses nothing.
+ */
+struct vl_stats {
+	u64 counters[VL_COUNTERS];
+	struct vl_span_stats spans[VL_SPANS];
+};
+
+/**
+ * struct vl_flight - What is known of one kick on its way
+ * @kick_ns:	0: not seen, the flight began at a call or an inject.
+ * @wake_ns:	When the back-end took it.
+ * @call_ns:	When the call eventfd was signalled.
+ * @inject_ns:	When the interrupt was set.
+ *
+ * Belongs to whoever took it out of a stage.
+ */
+struct vl_flight {
+	u64 kick_ns;
+	u64 wake_ns;
+	u64 call_ns;
+	u64 inject_ns;
+};
+
+/* A stage holds the flight whose last stamp is of this hop. */
+enum vl_stage { VL_STAGE_KICK, VL_STAGE_WAKE, VL_STAGE_CALL, VL_STAGE_INJECT, VL_STAGES };
+
+/*
+ * Four are at rest in stages; the others are in the hands of handlers, each of
+ * which holds one at most.
+ */
+#define VL_FLIGHTS BITS_PER_LONG
+
+enum vl_role {
+	VL_ROLE_KICK,
+	VL_ROLE_CALL,
+};
+
+struct vl_vring;
+struct vl_vring_req;
+
+/**
+ * struct vl_eventfd - One of a vring's two eventfds
+ * @node:	In the bucket of @ctx.
+ * @ctx:	A reference is held from creation to the vring's end.
+ * @role:	What it is to @vring.
+ * @vring:	Owner, which embeds this.
+ * @told:	The last signal was seen in @wqh, ahead of all irqfds. Under its lock.
+ * @wait:	Our entry in @wqh.
+ * @wqh:	The eventfd's wait queue; lives as long as @ctx.
+ */
+struct vl_eventfd {
+	struct hlist_node node;
+	struct eventfd_ctx *ctx;
+	enum vl_role role;
+	struct vl_vring *vring;
+	bool told;
+	wait_queue_entry_t wait;
+	wait_queue_head_t *wqh;
+};
+
+/**
+ * struct vl_vring - One traced virtqueue
+ * @stage:	Index + 1 into @flights, 0 empty. Only xchg() to take and
+ *		cmpxchg() from 0 to put, so a flight has one owner at any time.
+ * @busy:	Which of @flights are in use.
+ * @target:	vl_target() of the vCPU in @pending, valid while its bit is set.
+ * @index:	Bit in the pending sets, slot in the table.
+ * @stats:	Per CPU.
+ * @id:		Netlink's name for it.
+ * @flights:	Records.
+ * @kick:	The kick eventfd.
+ * @call:	The call eventfd.
+ * @wake_node:	Lookup by @tgid and @user_data.
+ * @user_data:	Of the io_uring completions that take kicks.
+ * @tgid:	Thread group of the back-end, in the initial PID namespace.
+ * @has_user_data: Whether @wake_node and @user_data are in use.
+ * @persist:	Outlives the socket.
+ * @backend:	enum vringlab_backend.
+ * @portid:	The socket that registered it.
+ * @label:	For people.
+ * @free_work:	Frees it, after a grace period.
+ *
+ * From @id on all but @flights is constant while it is published.
+ */
+struct vl_vring {
+	unsigned long stage[VL_STAGES] ____cacheline_aligned;
+	unsigned long busy;
+	u64 target;
+	unsigned int index;
+	u32 id;
+	struct vl_stats __percpu *stats;
+	struct vl_flight flights[VL_FLIGHTS];
+
+	struct vl_eventfd kick;
+	struct vl_eventfd call;
+	struct hlist_node wake_node;
+	u64 user_data;
+	pid_t tgid;
+	bool has_user_data;
+	bool persist;
+	u32 backend;
+	u32 portid;
+	char label[VRINGLAB_LABEL_LEN];
+	struct rcu_work free_work;
+};
+
+/**
+ * vl_path_enter() - Begin to use vrings in a handler
+ *
+ * Preemption off is an RCU read side, which synchronize_rcu() waits for, and
+ * keeps per-CPU state this CPU's. Needed on every kernel: ftrace callbacks do not
+ * run with preemption off, and tracepoint callbacks not any more.
+ */
+static inline void vl_path_enter(void)
+{
+	preempt_disable_notrace();
+}
+
+static inline void vl_path_leave(void)
+{
+	preempt_enable_notrace();
+}
+
+/* eventfd.c */
+
+void vl_eventfd_watch(struct vl_eventfd *eventfd, struct file *file);
+void vl_eventfd_unwatch(struct vl_eventfd *eventfd);
+void vl_eventfd_signalled(struct eventfd_ctx *ctx);
+
+/* hooks.c */
+
+/**
+ * struct vl_probe_info - A probe, for netlink
+ * @name:	Function or tracepoint.
+ * @module:	NULL for the kernel itself.
+ * @type:	How it is hooked.
+ * @hops:	What for: bits by enum vringlab_hop.
+ * @state:	Whether it works.
+ * @error:	Positive errno, with %VRINGLAB_PROBE_STATE_FAILED.
+ */
+struct vl_probe_info {
+	const char *name;
+	const char *module;
+	enum vringlab_probe_type type;
+	unsigned long hops;
+	enum vringlab_probe_state state;
+	int error;
+};
+
+int vl_hooks_init(void);
+void vl_hooks_exit(void);
+int vl_hooks_get(struct netlink_ext_ack *extack);
+void vl_hooks_put(void);
+bool vl_hooks_info(unsigned int i, struct vl_probe_info *info);
+unsigned long vl_hooks_irqfd_inject(void);
+
+/* hops.c */
+
+void vl_hop_kick(struct vl_vring *vring, enum vl_source source);
+void vl_hop_wake(struct vl_vring *vring, enum vl_source source);
+void vl_hop_call(struct vl_vring *vring, enum vl_source source);
+void vl_hop_inject(struct vl_vring *vring, struct kvm *kvm, u32 vcpu_id, u8 vector, bool deferred);
+void vl_hop_entry(struct vl_vring *vring, u32 vcpu_id);
+
+/* kvm.c */
+
+u64 vl_kvm_exit_ns(void);
+
+/* lookup.c */
+
+int vl_lookup_add(struct vl_vring *vring, const struct vl_vring_req *req,
+		  struct netlink_ext_ack *extack);
+void vl_lookup_del(struct vl_vring *vring);
+#define VL_EVENTFD_BITS 10
+
+extern struct hlist_head vl_eventfds[1 << VL_EVENTFD_BITS];
+
+static inline struct hlist_head *vl_lookup_bucket(const struct eventfd_ctx *ctx)
+{
+	return &vl_eventfds[hash_ptr(ctx, VL_EVENTFD_BITS)];
+}
+
+/* False for nearly all eventfds that are no vring's; needs no RCU. */
+static inline bool vl_lookup_maybe(const struct eventfd_ctx *ctx)
+{
+	return unlikely(!hlist_empty(vl_lookup_bucket(ctx)));
+}
+
+struct vl_eventfd *vl_lookup_eventfd(struct eventfd_ctx *ctx);
+struct vl_vring *vl_lookup_wake(u64 user_data);
+
+/* netlink.c */
+
+int vl_netlink_init(void);
+void vl_netlink_exit(void);
+
+/* pending.c */
+
+/**
+ * vl_target() - A vCPU in one word
+ * @kvm:	Its VM.
+ * @vcpu_id:	Less than 2^16, see KVM_MAX_VCPU_IDS.
+ *
+ * The pointer's upper 16 bits are the same in all kernel pointers (with five
+ * page table levels: in all that are not petabytes apart).
+ */
+static inline u64 vl_target(const struct kvm *kvm, u32 vcpu_id)
+{
+	return (u64)(unsigned long)kvm << 16 | (u16)vcpu_id;
+}
+
+void vl_pending_add(struct vl_vring *vring, u64 target);
+void vl_pending_entry(u64 target, u32 vcpu_id);
+void vl_pending_del(struct vl_vring *vring);
+
+/* source.c */
+
+void vl_source_note(struct eventfd_ctx *ctx, unsigned long caller);
+enum vl_source vl_source_take(struct eventfd_ctx *ctx);
+void vl_source_forget(void);
+
+/* stats.c */
+
+struct vl_stats __percpu *vl_stats_alloc(void);
+s64 vl_stats_span(struct vl_vring *vring, enum vringlab_span span, u64 from_ns, u64 to_ns);
+void vl_stats_read_counters(const struct vl_vring *vring, u64 counters[VL_COUNTERS]);
+u64 vl_stats_read_span(const struct vl_vring *vring, enum vringlab_span span,
+		       struct vl_span_stats *sum);
+
+static inline void vl_count(struct vl_vring *vring, enum vl_counter counter)
+{
+	this_cpu_inc(vring->stats->counters[counter]);
+}
+
+/* vring.c */
+
+/**
+ * struct vl_vring_req - What netlink asks for
+ * @kick:	An eventfd; vl_vring_add() takes its own reference.
+ * @call:	An eventfd; vl_vring_add() takes its own reference.
+ * @kick_attr:	Where @kick is from, to be named in an error.
+ * @call_attr:	Likewise.
+ * @user_data_attr: Likewise.
+ * @label:	For people.
+ * @backend:	enum vringlab_backend.
+ * @tgid:	In the initial PID namespace.
+ * @user_data:	With @has_user_data.
+ * @has_user_data: Kicks are taken by io_uring completions.
+ * @persist:	Outlive the socket.
+ * @portid:	The socket.
+ */
+struct vl_vring_req {
+	struct file *kick;
+	struct file *call;
+	const struct nlattr *kick_attr;
+	const struct nlattr *call_attr;
+	const struct nlattr *user_data_attr;
+	char label[VRINGLAB_LABEL_LEN];
+	u32 backend;
+	pid_t tgid;
+	u64 user_data;
+	bool has_user_data;
+	bool persist;
+	u32 portid;
+};
+
+extern struct mutex vl_vrings_lock;
+extern struct vl_vring __rcu *vl_vrings[VL_VRINGS_MAX];
+
+int vl_vrings_init(void);
+void vl_vrings_exit(void);
+int vl_vring_add(const struct vl_vring_req *req, u32 *id, struct netlink_ext_ack *extack);
+int vl_vring_del(u32 id);
+void vl_vring_del_portid(u32 portid);
+struct vl_vring *vl_vring_find(u32 id);
+struct vl_vring *vl_vring_next(unsigned long *id);
+unsigned int vl_vrings_generation(void);
+
+#endif /* _VRINGLAB_H */
