@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Set-up, wait and dispatch.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <vringlab/err.h>
+
+#include "internal.h"
+
+/*
+ * A loop submits once per wait, and what it submits is a call or two, a reply,
+ * an accept: 64 is seldom reached, and then only costs one system call more.
+ * Completions of many kicks can come at once.
+ */
+#define LOOP_SQ_ENTRIES 64
+#define LOOP_CQ_ENTRIES 1024
+
+/* How long loop_destroy() waits for operations to end, before it leaks them. */
+#define LOOP_CANCEL_NS 2000000000ull
+
+/* Numbers of the loops of this process, one bit each; 0 is not given out. */
+static _Atomic uint64_t loop_ids = 1;
+
+static int loop_id_get(uint8_t *id)
+{
+	uint64_t used = atomic_load(&loop_ids);
+
+	do {
+		if (!~used)
+			return -EMFILE;
+		*id = __builtin_ctzll(~used);
+	} while (!atomic_compare_exchange_weak(&loop_ids, &used, used | 1ull << *id));
+	return 0;
+}
+
+static void loop_id_put(uint8_t id)
+{
+	atomic_fetch_and(&loop_ids, ~(1ull << id));
+}
+
+uint64_t loop_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int setup_ring(struct loop *loop)
+{
+	/* from the cheapest kernel has to offer to what every kernel has */
+	static const unsigned int attempts[] = {
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+			IORING_SETUP_SUBMIT_ALL, /* 6.1 */
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN |
+			IORING_SETUP_SUBMIT_ALL, /* 6.0 */
+		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL, /* 5.19 */
+		0,
+	};
+	struct io_uring_params params;
+	int ret = -EINVAL;
+
+	for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
+		params = (struct io_uring_params){
+			.flags = attempts[i] | IORING_SETUP_CQSIZE,
+			.cq_entries = LOOP_CQ_ENTRIES,
+		};
+		ret = io_uring_queue_init_params(LOOP_SQ_ENTRIES, &loop->ring, &params);
+		if (ret != -EINVAL)
+			break;
+	}
+	if (ret)
+		return ret;
+	/* RSRC_TAGS came with 5.13, as multishot poll did, which has no flag */
+	if (!(params.features & IORING_FEAT_RSRC_TAGS)) {
+		io_uring_queue_exit(&loop->ring);
+		return -ENOSYS;
+	}
+	loop->facts.single_issuer = params.flags & IORING_SETUP_SINGLE_ISSUER;
+	loop->facts.defer_taskrun = params.flags & IORING_SETUP_DEFER_TASKRUN;
+	loop->facts.cqe_skip = params.features & IORING_FEAT_CQE_SKIP;
+	loop->facts.ring_fd = io_uring_register_ring_fd(&loop->ring) == 1;
+	return 0;
+}
+
+static int setup_error(struct vl_err *err, int code)
+{
+	switch (code) {
+	case -EPERM:
+		return vl_err_set(
+			err, code,
+			"cannot set up io_uring: it is disabled here; 'sysctl kernel.io_uring_disabled=0' allows it, and in a container its seccomp profile has to");
+	case -ENOSYS:
+		return vl_err_set(
+			err, code,
+			"cannot set up io_uring: this kernel has none, or one older than Linux 5.13");
+	case -ENOMEM:
+		return vl_err_set(
+			err, code,
+			"cannot set up io_uring: out of memory, or over the limit of locked memory ('ulimit -l')");
+	}
+	return vl_err_set(err, code, "cannot set up io_uring: %s", vl_strerror(code));
+}
+
+int loop_create(struct loop **loop, struct vl_err *err)
+{
+	struct loop *l = calloc(1, sizeof(*l));
+	int ret;
+
+	if (!l)
+		return vl_err_set(err, -ENOMEM, "cannot create an event loop: out of memory");
+	l->tasks_tail = &l->tasks;
+	l->signal_fd = -1;
+	ret = loop_id_get(&l->id);
+	if (ret) {
+		vl_err_set(err, ret, "cannot create an event loop: this process has 63 already");
+		goto out_free;
+	}
+	ret = setup_ring(l);
+	if (ret) {
+		setup_error(err, ret);
+		goto out_id;
+	}
+	loop_files_init(l);
+	*loop = l;
+	return 0;
+
+out_id:
+	loop_id_put(l->id);
+out_free:
+	free(l);
+	return ret;
+}
+
+void loop_destroy(struct loop *loop)
+{
+	uint64_t deadline_ns = loop_now_ns() + LOOP_CANCEL_NS;
+
+	if (!loop)
+		return;
+	loop_signals_exit(loop);
+	loop->tasks = NULL;
+	loop->tasks_tail = &loop->tasks;
+	loop_op_remove_all(loop);
+	while (loop->nr_ops && !loop_wait(loop, deadline_ns))
+		;
+	loop_files_exit(loop);
+	io_uring_queue_exit(&loop->ring);
+	loop_id_put(loop->id);
+	/* operations that did not end are leaked: the kernel may still write there */
+	free(loop->slots);
+	free(loop);
+}
+
+void loop_get_facts(const struct loop *loop, struct loop_facts *facts)
+{
+	*facts = loop->facts;
+}
+
+/* Makes room by submitting; NULL only if the kernel takes nothing. */
+struct io_uring_sqe *loop_get_sqe(struct loop *loop)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&loop->ring);
+
+	if (!sqe) {
+		loop_flush(loop);
+		sqe = io_uring_get_sqe(&loop->ring);
+	}
+	return sqe;
+}
+
+/* After it, the fds named in the submission queue may be closed or replaced. */
+void loop_flush(struct loop *loop)
+{
+	int ret;
+
+	do {
+		ret = io_uring_sq_ready(&loop->ring) ? io_uring_submit(&loop->ring) : 0;
+	} while (ret > 0 || ret == -EINTR);
+}
+
+/* Takes the completions that are there when it starts, not those it causes. */
+static unsigned int loop_dispatch(struct loop *loop)
+{
+	unsigned int ready = io_uring_cq_ready(&loop->ring);
+	struct io_uring_cqe *cqe, copy;
+
+	for (unsigned int i = 0; i < ready; i++) {
+		if (io_uring_peek_cqe(&loop->ring, &cqe))
+			return i;
+		/* a handler may submit, and a full queue would overflow */
+		copy.user_data = cqe->user_data;
+		copy.res = cqe->res;
+		copy.flags = cqe->flags;
+		io_uring_cqe_seen(&loop->ring, cqe);
+		loop_op_complete(loop, copy.user_data, copy.res, copy.flags);
+	}
+	return ready;
+}
+
+/* Submits, waits for a completion, dispatches. */
+int loop_wait(struct loop *loop, uint64_t deadline_ns)
+{
+	struct __kernel_timespec left = { 0 };
+	struct io_uring_cqe *cqe;
+	uint64_t now_ns;
+	int ret;
+
+	if (deadline_ns == LOOP_FOREVER) {
+		ret = io_uring_submit_and_wait(&loop->ring, 1);
+	} else {
+		now_ns = loop_now_ns();
+		if (deadline_ns > now_ns) {
+			left.tv_sec = (deadline_ns - now_ns) / 1000000000;
+			left.tv_nsec = (deadline_ns - now_ns) % 1000000000;
+		}
+		ret = io_uring_submit_and_wait_timeout(&loop->ring, &cqe, 1, &left, NULL);
+	}
+	if (loop_dispatch(loop))
+		return 0;
+	/* EBUSY and EAGAIN: the kernel wants completions taken first, and they were */
+	if (ret < 0 && ret != -EINTR && ret != -EBUSY && ret != -EAGAIN)
+		return ret;
+	/* a wait that submitted something does not tell that it timed out */
+	return deadline_ns != LOOP_FOREVER && loop_now_ns() >= deadline_ns ? -ETIME : 0;
+}
+
+static void run_tasks(struct loop *loop)
+{
+	struct loop_task *task;
+	unsigned int nr = 0;
+
+	/* as many as there are now: tasks add themselves again */
+	for (task = loop->tasks; task; task = task->next)
+		nr++;
+	while (nr-- && (task = loop->tasks)) {
+		loop_task_remove(loop, task);
+		task->fn(task->ctx, 0);
+	}
+}
+
+int loop_run_once(struct loop *loop, uint64_t deadline_ns)
+{
+	int ret;
+
+	/* with tasks to do: no sleep, only what is there */
+	if (!loop->tasks)
+		return loop_wait(loop, deadline_ns);
+	ret = loop_wait(loop, 0);
+	run_tasks(loop);
+	return ret == -ETIME ? 0 : ret;
+}
+
+int loop_run(struct loop *loop)
+{
+	int ret = 0;
+
+	loop->stopping = false;
+	while (!loop->stopping && !ret)
+		ret = loop_run_once(loop, LOOP_FOREVER);
+	loop_flush(loop);
+	return ret;
+}
+
+void loop_stop(struct loop *loop)
+{
+	loop->stopping = true;
+}
+
+void loop_task_add(struct loop *loop, struct loop_task *task)
+{
+	if (task->queued)
+		return;
+	task->queued = true;
+	task->next = NULL;
+	*loop->tasks_tail = task;
+	loop->tasks_tail = &task->next;
+}
+
+void loop_task_remove(struct loop *loop, struct loop_task *task)
+{
+	struct loop_task **link = &loop->tasks;
+
+	if (!task->queued)
+		return;
+	while (*link != task)
+		link = &(*link)->next;
+	*link = task->next;
+	if (!task->next)
+		loop->tasks_tail = link;
+	task->queued = false;
+}
