@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# How micro-guests are built: freestanding, linked to a flat binary, which
+# lib/vmm/guests.S takes into the library.
+
+OBJCOPY ?= objcopy
+
+# Not the user's CFLAGS: no sanitizer, profiler or vector instruction runs there.
+guest_cflags := -std=gnu11 $(WARN) $(if $(WERROR),-Werror) -O2 -m64 \
+	-ffreestanding -nostdlib -fno-pic -fno-pie -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fcf-protection=none -mno-red-zone \
+	-mgeneral-regs-only
+guest_ldflags := -m elf_x86_64 -nostdlib -static -z noexecstack \
+	--build-id=none -T guest/guest.lds
+
+# kept: --dump-regs gives addresses, and the .elf has the symbols
+.PRECIOUS: $(out)/guest/%.o $(out)/guest/%.elf
+
+$(out)/guest/%.o: guest/%.c $(flags)
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(guest_cflags) -MMD -MP -c -o $@ $<
+
+$(out)/guest/%.o: guest/%.S $(flags)
+	$(call say,AS)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -m64 -MMD -MP -c -o $@ $<
+
+$(out)/guest/%.elf: $(out)/guest/%.o guest/guest.lds
+	$(call say,LD)
+	$(Q)$(LD) $(guest_ldflags) -o $@ $<
+
+$(out)/guest/%.bin: $(out)/guest/%.elf
+	$(call say,OBJCOPY)
+	$(Q)$(OBJCOPY) -O binary $< $@
+
+$(out)/lib/vmm/guests.o: $(guest_bins)
+
+-include $(guest_bins:.bin=.d)

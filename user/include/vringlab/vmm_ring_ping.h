@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The micro-guest ring-ping with its VM: one virtqueue whose kicks signal an
+ * eventfd and whose calls interrupt the vCPU. What serves the virtqueue is the
+ * caller's: a vhost-user back-end, or a thread.
+ */
+#ifndef VRINGLAB_VMM_RING_PING_H
+#define VRINGLAB_VMM_RING_PING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vringlab/hist.h>
+#include <vringlab/vmm.h>
+#include <vringlab/vmm_vcpu.h>
+
+/* Bounds of what a caller may ask for. */
+#define VMM_RING_PING_COUNT_MAX (1ull << 32)
+#define VMM_RING_PING_SIZE_MAX (1u << 20)
+#define VMM_RING_PING_QUEUE_MIN 2u
+#define VMM_RING_PING_QUEUE_MAX 32768u
+#define VMM_RING_PING_MEMORY_MIN (2ull << 20)
+#define VMM_RING_PING_MEMORY_MAX (3ull << 30)
+
+/**
+ * struct vmm_ring_ping_config - What the guest shall do
+ * @kvm_path:	The KVM device, %NULL for VMM_KVM_PATH.
+ * @memory:	Guest memory in bytes, whole pages.
+ * @count:	Iterations, at least 1. Each is one kick.
+ * @payload_bytes: Of each buffer, at least 1.
+ * @queue_size:	A power of two.
+ * @depth:	Chains per kick, 1 to half of @queue_size.
+ * @doorbell:	How the guest kicks.
+ * @spin:	Wait by spinning instead of halting.
+ * @irqchip:	Which irqchip the VM gets.
+ */
+struct vmm_ring_ping_config {
+	const char *kvm_path;
+	uint64_t memory;
+	uint64_t count;
+	uint32_t payload_bytes;
+	uint32_t queue_size;
+	uint32_t depth;
+	enum vmm_bus doorbell;
+	bool spin;
+	enum vmm_irqchip irqchip;
+};
+
+struct ring_ping_param;
+
+/**
+ * struct vmm_ring_ping - The guest, ready to start
+ * @vm:		Its VM.
+ * @vcpu:	Its only vCPU.
+ * @memory:	All of its memory; what a vhost-user back-end gets to map.
+ * @kick_fd:	eventfd, non-blocking; the guest's kicks.
+ * @call_fd:	eventfd, non-blocking; the guest's interrupt.
+ * @desc:	Descriptor table in this process.
+ * @avail:	Driver area in this process.
+ * @used:	Device area in this process.
+ * @config:	What it shall do.
+ * @param:	Parameters and results in guest memory.
+ *
+ * All of it is owned by the structure.
+ */
+struct vmm_ring_ping {
+	struct vmm *vm;
+	struct vmm_vcpu *vcpu;
+	const struct vmm_memory *memory;
+	int kick_fd;
+	int call_fd;
+	void *desc;
+	void *avail;
+	void *used;
+	struct vmm_ring_ping_config config;
+	struct ring_ping_param *param;
+};
+
+/**
+ * vmm_ring_ping_validate() - Can the guest be told to do this?
+ * @config:	What it shall do.
+ * @err:	Says what is wrong; may be NULL.
+ *
+ * Return: 0, or
+ * * %-EINVAL - a number is out of range
+ * * %-ENOSPC - rings and buffers do not fit into the memory
+ */
+int vmm_ring_ping_validate(const struct vmm_ring_ping_config *config, struct vl_err *err);
+
+/**
+ * vmm_ring_ping_create() - Create VM, memory, eventfds and vCPU
+ * @ping:	Filled on success; untouched else.
+ * @config:	What the guest shall do; copied.
+ * @err:	What went wrong, may be NULL.
+ *
+ * The guest's own ioeventfd and irqfd are attached; start the vCPU with
+ * vmm_guest_exit() as the exit handler.
+ *
+ * Return: 0, or as vmm_ring_ping_validate(), vmm_create() and the others of
+ * vmm.h.
+ */
+int vmm_ring_ping_create(struct vmm_ring_ping *ping, const struct vmm_ring_ping_config *config,
+			 struct vl_err *err);
+
+/**
+ * vmm_ring_ping_destroy() - Release all of it
+ * @ping:	Guest; stops it if it runs.
+ */
+void vmm_ring_ping_destroy(struct vmm_ring_ping *ping);
+
+/**
+ * struct vmm_ring_ping_result - What the guest counted
+ * @started:	Iterations begun.
+ * @completed:	Iterations whose answers have been checked.
+ * @kicks:	Doorbell writes.
+ * @suppressed:	Kicks that the device did not want.
+ * @interrupts:	Interrupts taken.
+ * @spurious:	Of these, those with nothing new in the used ring since the one
+ *		before.
+ * @buffers:	Answers taken from the used ring.
+ * @mismatches:	Answers with wrong bytes or a wrong length.
+ * @errors:	Used elements that cannot be.
+ * @bad_iteration: Of the first mismatch or error.
+ * @bad_offset:	Byte in the answer.
+ * @bad_expected: Byte, length or index expected there.
+ * @bad_got:	What was there.
+ * @exc_vector:	Of the guest's fault.
+ * @exc_error:	Error code of the guest's fault.
+ * @exc_rip:	Where it was.
+ * @exc_cr2:	The address, if it was a page fault.
+ * @rtt:	Round trips in TSC cycles: from before the kick until the answers
+ *		are there.
+ * @tsc_khz:	TSC cycles per ms; 0 if KVM does not know.
+ */
+struct vmm_ring_ping_result {
+	uint64_t started;
+	uint64_t completed;
+	uint64_t kicks;
+	uint64_t suppressed;
+	uint64_t interrupts;
+	uint64_t spurious;
+	uint64_t buffers;
+	uint64_t mismatches;
+	uint64_t errors;
+	uint64_t bad_iteration;
+	uint64_t bad_offset;
+	uint64_t bad_expected;
+	uint64_t bad_got;
+	uint64_t exc_vector;
+	uint64_t exc_error;
+	uint64_t exc_rip;
+	uint64_t exc_cr2;
+	struct vl_hist rtt;
+	uint32_t tsc_khz;
+};
+
+/**
+ * vmm_ring_ping_result() - Read what the guest has counted
+ * @ping:	Guest; a running one is allowed, for its progress.
+ * @result:	Filled.
+ */
+void vmm_ring_ping_result(const struct vmm_ring_ping *ping, struct vmm_ring_ping_result *result);
+
+/**
+ * vmm_ring_ping_check() - Did the guest do all that it was told to?
+ * @ping:	Guest.
+ * @status:	What it wrote to its exit port.
+ * @err:	Says what is wrong; may be NULL.
+ *
+ * Every kick must have been counted, every buffer come back, and each iteration
+ * have its interrupt; with a depth of 1, exactly one.
+ *
+ * Return: 0, or
+ * * %-EIO - the guest reported a failure
+ * * %-EPROTO - the guest reported success, but a count does not agree
+ */
+int vmm_ring_ping_check(const struct vmm_ring_ping *ping, uint8_t status, struct vl_err *err);
+
+#endif /* VRINGLAB_VMM_RING_PING_H */

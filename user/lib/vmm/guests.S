@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The micro-guests' binaries, which guest/guest.mk builds before this file. */
+
+	.section .rodata
+
+	.macro guest symbol, file
+	.globl	vmm_guest_\symbol\()_start
+	.globl	vmm_guest_\symbol\()_end
+	.balign	16
+vmm_guest_\symbol\()_start:
+	.incbin	"\file"
+vmm_guest_\symbol\()_end:
+	.endm
+
+	guest hello, hello.bin
+	guest ring_ping, ring-ping.bin
+
+	.section .note.GNU-stack, "", @progbits

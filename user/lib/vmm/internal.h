@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of this library share and its users do not see.
+ */
+#ifndef VMM_INTERNAL_H
+#define VMM_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/kvm.h>
+
+#include <vringlab/err.h>
+#include <vringlab/vmm.h>
+#include <vringlab/vmm_vcpu.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* GSI routes that one VM of ours may have. */
+#define VMM_ROUTES_MAX 16u
+
+struct vmm {
+	int kvm_fd;
+	int vm_fd;
+	size_t run_size;
+	bool has_irqchip;
+	unsigned int nr_memory;
+	struct vmm_memory memory[VMM_MEMORY_MAX];
+	unsigned int nr_routes;
+	struct kvm_irq_routing_entry routes[VMM_ROUTES_MAX];
+};
+
+struct vmm_vcpu {
+	struct vmm *vm;
+	unsigned int id;
+	int fd;
+	int done_fd;
+	struct kvm_run *run;
+	pthread_t thread;
+	bool started;
+	atomic_bool stop;
+	vmm_exit_fn handler;
+	void *ctx;
+	struct vmm_vcpu_result result;
+};
+
+/* KVM_EXIT_MEMORY_FAULT of Linux 6.8, which older headers lack. */
+#define VMM_EXIT_MEMORY_FAULT 39
+
+/* ioctl.c */
+struct vmm_capability {
+	unsigned int cap;
+	const char *name;
+};
+
+int vmm_require(int fd, const struct vmm_capability *caps, size_t nr, struct vl_err *err);
+const char *vmm_ioctl_name(unsigned long request);
+
+/* The result, or a negative errno; for requests that may fail. */
+int vmm_ioctl_raw(int fd, unsigned long request, void *arg);
+
+/* The result, or a negative errno with @err telling request, object and cure. */
+int vmm_ioctl_on(int fd, unsigned long request, void *arg, struct vl_err *err, const char *on, ...)
+	__attribute__((format(printf, 5, 6)));
+
+/* Checks the argument's size against the one in the request's number. */
+#define vmm_ioctl(fd, request, arg, err, ...)                            \
+	({                                                               \
+		_Static_assert(sizeof(*(arg)) == _IOC_SIZE(request),     \
+			       #request ": argument of the wrong size"); \
+		vmm_ioctl_on(fd, request, arg, err, __VA_ARGS__);        \
+	})
+
+/* For requests that take a number, or nothing. */
+#define vmm_ioctl_num(fd, request, num, err, ...)                                      \
+	({                                                                             \
+		_Static_assert(_IOC_SIZE(request) == 0, #request ": takes a pointer"); \
+		vmm_ioctl_on(fd, request, (void *)(uintptr_t)(num), err, __VA_ARGS__); \
+	})
+
+#endif /* VMM_INTERNAL_H */
