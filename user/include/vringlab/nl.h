@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Client of the module's generic netlink family, on libmnl.
+ *
+ * The contract is Documentation/netlink/specs/vringlab.yaml; the numbers are in
+ * <linux/vringlab.h>. A struct vlnl is one socket and belongs to one thread.
+ */
+#ifndef VRINGLAB_NL_H
+#define VRINGLAB_NL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <linux/vringlab.h>
+
+#include <vringlab/hist.h>
+
+struct vl_err;
+struct vlnl;
+
+/*
+ * Every counter: X(NAME, name, doc), NAME being that of the attribute less its
+ * prefix VRINGLAB_A_COUNTERS_, name that of the specification. Text, JSON and
+ * tests all use this list; it has the specification's order.
+ */
+/* clang-format off */
+#define VLNL_COUNTERS(X)						\
+	X(KICKS, "kicks",						\
+	  "signals of the kick eventfd")				\
+	X(KICKS_KVM, "kicks-kvm",					\
+	  "kicks by a guest's doorbell, through an ioeventfd")	\
+	X(KICKS_WRITE, "kicks-write",					\
+	  "kicks by write(2)")						\
+	X(KICKS_IO_URING, "kicks-io-uring",				\
+	  "kicks by an io_uring write")					\
+	X(KICKS_OTHER, "kicks-other",					\
+	  "kicks by anything else in the kernel")			\
+	X(KICK_COALESCED, "kick-coalesced",				\
+	  "kicks that found an earlier one not yet taken")		\
+	X(WAKES, "wakes",						\
+	  "times the back-end took the kick")				\
+	X(WAKES_READ, "wakes-read",					\
+	  "wakes by a read of the kick eventfd")			\
+	X(WAKES_IO_URING, "wakes-io-uring",				\
+	  "wakes by an io_uring completion")				\
+	X(WAKE_UNMATCHED, "wake-unmatched",				\
+	  "wakes with no kick to take")					\
+	X(WAKE_SUPERSEDED, "wake-superseded",				\
+	  "wakes that led to no call before the next one")		\
+	X(CALLS, "calls",						\
+	  "signals of the call eventfd")				\
+	X(CALLS_VHOST, "calls-vhost",					\
+	  "calls by vhost")						\
+	X(CALLS_WRITE, "calls-write",					\
+	  "calls by write(2)")						\
+	X(CALLS_IO_URING, "calls-io-uring",				\
+	  "calls by an io_uring write")					\
+	X(CALLS_OTHER, "calls-other",					\
+	  "calls by anything else in the kernel")			\
+	X(CALL_COALESCED, "call-coalesced",				\
+	  "calls that found an earlier one not yet injected")		\
+	X(CALL_UNMATCHED, "call-unmatched",				\
+	  "calls that no open wake led to")				\
+	X(INJECTS, "injects",						\
+	  "times the interrupt was set in a vCPU's APIC")				\
+	X(INJECTS_ATOMIC, "injects-atomic",				\
+	  "injects at once, in the context of the call")		\
+	X(INJECTS_DEFERRED, "injects-deferred",				\
+	  "injects later, by KVM's irqfd work item")		\
+	X(INJECT_COALESCED, "inject-coalesced",				\
+	  "injects that found an earlier one not yet entered")		\
+	X(INJECT_UNMATCHED, "inject-unmatched",				\
+	  "injects that no open call led to")			\
+	X(ENTRIES, "entries",						\
+	  "guest entries that took an interrupt")			\
+	X(EXIT_MISSED, "exit-missed",					\
+	  "kicks by KVM whose exit was not seen on that CPU")	\
+	X(MISSED, "missed",						\
+	  "hits counted, not stamped, for want of a record")		\
+	X(ACAUSAL, "acausal",						\
+	  "spans that ended before they began: a bug here")
+
+enum vlnl_counter {
+#define VLNL_COUNTER_ENUM(attr, name, doc) VLNL_COUNTER_##attr,
+	VLNL_COUNTERS(VLNL_COUNTER_ENUM)
+#undef VLNL_COUNTER_ENUM
+	VLNL_NR_COUNTERS
+};
+
+/* clang-format on */
+
+/**
+ * struct vlnl_counter_info - A counter's facts
+ * @attr:	Attribute, VRINGLAB_A_COUNTERS_*.
+ * @name:	As in the specification.
+ * @doc:	What one count is.
+ */
+struct vlnl_counter_info {
+	uint16_t attr;
+	const char *name;
+	const char *doc;
+};
+
+/** vlnl_counter_info - The facts, by enum vlnl_counter */
+extern const struct vlnl_counter_info vlnl_counter_info[VLNL_NR_COUNTERS];
+
+/* Spans and hops that this version knows. */
+#define VLNL_NR_SPANS (VRINGLAB_SPAN_KICK_ENTRY + 1)
+#define VLNL_NR_HOPS (VRINGLAB_HOP_ENTRY + 1)
+
+/* A hop in a set of them. */
+#define VLNL_HOP(hop) (UINT32_C(1) << (hop))
+
+/**
+ * vlnl_span_name() - A span's name in the specification
+ * @span:	enum vringlab_span, or what a newer module sends.
+ *
+ * Return: the name, "unknown" for a number that is not known; so do the next.
+ */
+const char *vlnl_span_name(uint32_t span);
+
+/**
+ * vlnl_hop_name() - A hop's name in the specification
+ * @hop:	enum vringlab_hop, or what a newer module sends.
+ */
+const char *vlnl_hop_name(uint32_t hop);
+
+/**
+ * vlnl_backend_name() - A back-end kind's name in the specification
+ * @backend:	enum vringlab_backend, or what a newer module sends.
+ */
+const char *vlnl_backend_name(uint32_t backend);
+
+/**
+ * vlnl_probe_type_name() - A probe type's name in the specification
+ * @type:	enum vringlab_probe_type, or what a newer module sends.
+ */
+const char *vlnl_probe_type_name(uint32_t type);
+
+/**
+ * vlnl_probe_state_name() - A probe state's name in the specification
+ * @state:	enum vringlab_probe_state, or what a newer module sends.
+ */
+const char *vlnl_probe_state_name(uint32_t state);
+
+/**
+ * vlnl_open() - Open a socket and find the family
+ * @nl:		Set on success only.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: 0, or
+ * * %-ENOENT - the family is not there: vringlab.ko is not loaded, or this is
+ *   not the initial network namespace
+ * * %-EPROTO - the family is there and does not speak this version
+ * * other - from socket(2), bind(2), sendmsg(2), recvmsg(2)
+ */
+int vlnl_open(struct vlnl **nl, struct vl_err *err);
+
+/**
+ * vlnl_close() - Close the socket
+ * @nl:		Client; NULL is allowed.
+ *
+ * Virtqueues registered through it without @persist are deleted by the module.
+ */
+void vlnl_close(struct vlnl *nl);
+
+/**
+ * struct vlnl_vring_add - A registration
+ * @label:	1 to 31 printable characters without space.
+ * @backend:	What serves the virtqueue.
+ * @kick_fd:	The kick eventfd; stays the caller's.
+ * @call_fd:	The call eventfd; stays the caller's.
+ * @pid:	Thread group of the back-end, 0 for the caller's.
+ * @wake_user_data: user_data of the completion that takes a kick.
+ * @has_wake_user_data: Whether @wake_user_data is given.
+ * @persist:	Keep it when the socket closes.
+ */
+struct vlnl_vring_add {
+	const char *label;
+	enum vringlab_backend backend;
+	int kick_fd;
+	int call_fd;
+	pid_t pid;
+	uint64_t wake_user_data;
+	bool has_wake_user_data;
+	bool persist;
+};
+
+/**
+ * vlnl_vring_add() - Register a virtqueue
+ * @nl:		Client.
+ * @req:	What to register.
+ * @id:		Set on success only.
+ * @err:	What went wrong, the module's extended ACK included; may be NULL.
+ *
+ * Return: 0, or a negative errno of the vring-add operation, among them
+ * %-EPERM - CAP_NET_ADMIN is missing.
+ */
+int vlnl_vring_add(struct vlnl *nl, const struct vlnl_vring_add *req, uint32_t *id,
+		   struct vl_err *err);
+
+/**
+ * vlnl_vring_del() - Delete a registration, its counters and histograms
+ * @nl:		Client.
+ * @id:		From vlnl_vring_add().
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: 0, %-ENOENT for an unknown id, %-EPERM without CAP_NET_ADMIN.
+ */
+int vlnl_vring_del(struct vlnl *nl, uint32_t id, struct vl_err *err);
+
+/**
+ * struct vlnl_vring - A registered virtqueue
+ * @id:		From vlnl_vring_add().
+ * @label:	Chosen by the registering program.
+ * @backend:	enum vringlab_backend, or what a newer module sends.
+ * @pid:	Thread group of the back-end, in the initial PID namespace.
+ * @wake_user_data: user_data of the completion that takes a kick.
+ * @has_wake_user_data: Whether @wake_user_data was given.
+ * @persist:	Whether it stays when the registering socket closes.
+ */
+struct vlnl_vring {
+	uint32_t id;
+	char label[VRINGLAB_LABEL_LEN];
+	uint32_t backend;
+	uint32_t pid;
+	uint64_t wake_user_data;
+	bool has_wake_user_data;
+	bool persist;
+};
+
+/**
+ * struct vlnl_counters - Counters of one virtqueue
+ * @vring_id:	The virtqueue.
+ * @present:	Bit by enum vlnl_counter: whether the module has this counter.
+ * @value:	By enum vlnl_counter; 0 where not present.
+ */
+struct vlnl_counters {
+	uint32_t vring_id;
+	uint64_t present;
+	uint64_t value[VLNL_NR_COUNTERS];
+};
+
+/**
+ * struct vlnl_hist - Histogram of one span of one virtqueue
+ * @vring_id:	The virtqueue.
+ * @span:	enum vringlab_span, or what a newer module sends.
+ * @hist:	Nanoseconds.
+ */
+struct vlnl_hist {
+	uint32_t vring_id;
+	uint32_t span;
+	struct vl_hist hist;
+};
+
+/**
+ * struct vlnl_probe - A place the module can hook
+ * @name:	Kernel function or tracepoint.
+ * @module:	Module that holds it, empty for the kernel itself.
+ * @type:	enum vringlab_probe_type, or what a newer module sends.
+ * @hops:	The hops it serves, as VLNL_HOP(); those of a newer module that do
+ *		not fit are left out.
+ * @state:	enum vringlab_probe_state, likewise.
+ * @error:	Positive errno with which attaching failed, or 0.
+ */
+struct vlnl_probe {
+	char name[128];
+	char module[64];
+	uint32_t type;
+	uint32_t hops;
+	uint32_t state;
+	uint32_t error;
+};
+
+/**
+ * vlnl_vring_dump() - List the registered virtqueues
+ * @nl:		Client.
+ * @vrings:	Set on success to an array that the caller frees with free().
+ * @err:	What went wrong, may be NULL.
+ *
+ * A dump that changed underway is asked for again a few times.
+ *
+ * Return: the number of entries, or a negative errno; so do the other dumps.
+ * * %-EINTR - it changed every time
+ * * %-EPROTO - an answer lacks something or is malformed
+ * * %-ENOMEM - no memory
+ * * other - from the module, sendmsg(2) or recvmsg(2)
+ */
+int vlnl_vring_dump(struct vlnl *nl, struct vlnl_vring **vrings, struct vl_err *err);
+
+/**
+ * vlnl_counters_get() - Read the counters of one virtqueue
+ * @nl:		Client.
+ * @id:		From vlnl_vring_add() or vlnl_vring_dump().
+ * @counters:	Set on success only.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: 0, %-ENOENT for an unknown id, or as vlnl_vring_dump().
+ */
+int vlnl_counters_get(struct vlnl *nl, uint32_t id, struct vlnl_counters *counters,
+		      struct vl_err *err);
+
+/**
+ * vlnl_counters_dump() - Read the counters of all virtqueues
+ * @nl:		Client.
+ * @counters:	Set on success to an array that the caller frees with free().
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: as vlnl_vring_dump().
+ */
+int vlnl_counters_dump(struct vlnl *nl, struct vlnl_counters **counters, struct vl_err *err);
+
+/**
+ * vlnl_hist_get() - Read one histogram
+ * @nl:		Client.
+ * @id:		Virtqueue.
+ * @span:	The span.
+ * @hist:	Set on success only.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: 0, %-ENOENT for an unknown id, %-EINVAL or %-ERANGE for an unknown
+ * span, or as vlnl_vring_dump().
+ */
+int vlnl_hist_get(struct vlnl *nl, uint32_t id, enum vringlab_span span, struct vlnl_hist *hist,
+		  struct vl_err *err);
+
+/**
+ * vlnl_hist_dump() - Read the histograms of all spans of all virtqueues
+ * @nl:		Client.
+ * @hists:	Set on success to an array that the caller frees with free().
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: as vlnl_vring_dump().
+ */
+int vlnl_hist_dump(struct vlnl *nl, struct vlnl_hist **hists, struct vl_err *err);
+
+/**
+ * vlnl_probe_dump() - List every place the module can hook
+ * @nl:		Client.
+ * @probes:	Set on success to an array that the caller frees with free().
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: as vlnl_vring_dump().
+ */
+int vlnl_probe_dump(struct vlnl *nl, struct vlnl_probe **probes, struct vl_err *err);
+
+#endif /* VRINGLAB_NL_H */

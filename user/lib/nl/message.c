@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Answers of the module, taken apart. Nothing is stored in the caller's struct
+ * before all of a message is found good.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <libmnl/libmnl.h>
+#include <linux/genetlink.h>
+
+#include <vringlab/err.h>
+#include <vringlab/nl_message.h>
+
+#define GENL_OFFSET sizeof(struct genlmsghdr)
+
+static int missing(const char *name, struct vl_err *err)
+{
+	return vl_err_set(err, -EPROTO, "the module's answer lacks %s, or has it in another form",
+			  name);
+}
+
+/* A message shorter than its headers has no attributes: libmnl compares signed. */
+static void index_attrs(const struct nlmsghdr *nlh, const struct nlattr **tb, unsigned int max)
+{
+	const struct nlattr *attr;
+
+	memset(tb, 0, (max + 1) * sizeof(*tb));
+	mnl_attr_for_each(attr, nlh, GENL_OFFSET)
+		if (mnl_attr_get_type(attr) <= max)
+			tb[mnl_attr_get_type(attr)] = attr;
+}
+
+static void index_nested(const struct nlattr *nest, const struct nlattr **tb, unsigned int max)
+{
+	const struct nlattr *attr;
+
+	memset(tb, 0, (max + 1) * sizeof(*tb));
+	mnl_attr_for_each_nested(attr, nest)
+		if (mnl_attr_get_type(attr) <= max)
+			tb[mnl_attr_get_type(attr)] = attr;
+}
+
+static int get_u32(const struct nlattr *attr, const char *name, uint32_t *value, struct vl_err *err)
+{
+	if (!attr || mnl_attr_get_payload_len(attr) != sizeof(*value))
+		return missing(name, err);
+	*value = mnl_attr_get_u32(attr);
+	return 0;
+}
+
+static int get_u64(const struct nlattr *attr, const char *name, uint64_t *value, struct vl_err *err)
+{
+	if (!attr || mnl_attr_get_payload_len(attr) != sizeof(*value))
+		return missing(name, err);
+	*value = mnl_attr_get_u64(attr);
+	return 0;
+}
+
+static int get_string(const struct nlattr *attr, const char *name, char *value, size_t size,
+		      struct vl_err *err)
+{
+	size_t len;
+
+	if (!attr)
+		return missing(name, err);
+	len = strnlen(mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
+	if (!len || len >= size)
+		return missing(name, err);
+	memcpy(value, mnl_attr_get_payload(attr), len);
+	value[len] = '\0';
+	return 0;
+}
+
+/* Which attribute of the request lies at @offset, 0 if none does. */
+static unsigned int attr_at(const struct nlmsghdr *request, uint32_t offset)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, request, GENL_OFFSET)
+		if ((const char *)attr - (const char *)request == offset)
+			return mnl_attr_get_type(attr);
+	return 0;
+}
+
+static int set_ack_err(int code, const struct nlattr **tb, const struct nlmsghdr *request,
+		       struct vl_err *err)
+{
+	char text[sizeof(err->msg)] = "";
+	uint32_t offset = 0, type = 0;
+	unsigned int at = 0;
+
+	get_string(tb[NLMSGERR_ATTR_MSG], "", text, sizeof(text), NULL);
+	if (!get_u32(tb[NLMSGERR_ATTR_OFFS], "", &offset, NULL))
+		at = attr_at(request, offset);
+	if (!text[0] && !get_u32(tb[NLMSGERR_ATTR_MISS_TYPE], "", &type, NULL))
+		return vl_err_set(err, code, "the request lacks attribute %u", type);
+	if (!text[0])
+		strncpy(text, vl_strerror(code), sizeof(text) - 1);
+	if (at)
+		return vl_err_set(err, code, "%s (attribute %u of the request)", text, at);
+	return vl_err_set(err, code, "%s", text);
+}
+
+int vlnl_parse_ack(const struct nlmsghdr *nlh, const struct nlmsghdr *request, struct vl_err *err)
+{
+	const struct nlattr *tb[NLMSGERR_ATTR_MAX + 1] = { NULL };
+	const struct nlmsgerr *ack = mnl_nlmsg_get_payload(nlh);
+	size_t offset = sizeof(int);
+	const struct nlattr *attr;
+	int code;
+
+	if (mnl_nlmsg_get_payload_len(nlh) < offset)
+		return vl_err_set(err, -EPROTO, "the kernel's answer is cut short");
+	/* An end of dump begins with the same field, and has no more of them. */
+	code = ack->error;
+	if (code >= 0)
+		return 0;
+	if (nlh->nlmsg_type == NLMSG_ERROR) {
+		offset = sizeof(*ack);
+		if (mnl_nlmsg_get_payload_len(nlh) < offset)
+			return vl_err_set(err, -EPROTO, "the kernel's answer is cut short");
+		/* The request comes back too, unless NLM_F_CAPPED. */
+		if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
+			offset += MNL_ALIGN(mnl_nlmsg_get_payload_len(&ack->msg));
+	}
+	if (nlh->nlmsg_flags & NLM_F_ACK_TLVS && mnl_nlmsg_get_payload_len(nlh) >= offset)
+		mnl_attr_for_each(attr, nlh, offset)
+			if (mnl_attr_get_type(attr) <= NLMSGERR_ATTR_MAX)
+				tb[mnl_attr_get_type(attr)] = attr;
+	return set_ack_err(code, tb, request, err);
+}
+
+int vlnl_parse_vring(const struct nlmsghdr *nlh, struct vlnl_vring *vring, struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_VRING_MAX + 1];
+	struct vlnl_vring v = { 0 };
+	int ret;
+
+	index_attrs(nlh, tb, VRINGLAB_A_VRING_MAX);
+	ret = get_u32(tb[VRINGLAB_A_VRING_ID], "id", &v.id, err);
+	if (!ret)
+		ret = get_string(tb[VRINGLAB_A_VRING_LABEL], "label", v.label, sizeof(v.label),
+				 err);
+	if (!ret)
+		ret = get_u32(tb[VRINGLAB_A_VRING_BACKEND], "backend", &v.backend, err);
+	if (!ret)
+		ret = get_u32(tb[VRINGLAB_A_VRING_PID], "pid", &v.pid, err);
+	if (!ret && tb[VRINGLAB_A_VRING_WAKE_USER_DATA]) {
+		v.has_wake_user_data = true;
+		ret = get_u64(tb[VRINGLAB_A_VRING_WAKE_USER_DATA], "wake-user-data",
+			      &v.wake_user_data, err);
+	}
+	if (ret)
+		return ret;
+	v.persist = tb[VRINGLAB_A_VRING_PERSIST];
+	*vring = v;
+	return 0;
+}
+
+int vlnl_parse_vring_id(const struct nlmsghdr *nlh, uint32_t *id, struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_VRING_MAX + 1];
+
+	index_attrs(nlh, tb, VRINGLAB_A_VRING_MAX);
+	return get_u32(tb[VRINGLAB_A_VRING_ID], "id", id, err);
+}
+
+int vlnl_parse_counters(const struct nlmsghdr *nlh, struct vlnl_counters *counters,
+			struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_COUNTERS_MAX + 1];
+	struct vlnl_counters c = { 0 };
+	int ret;
+
+	index_attrs(nlh, tb, VRINGLAB_A_COUNTERS_MAX);
+	ret = get_u32(tb[VRINGLAB_A_COUNTERS_VRING_ID], "vring-id", &c.vring_id, err);
+	for (unsigned int i = 0; !ret && i < VLNL_NR_COUNTERS; i++) {
+		const struct vlnl_counter_info *info = &vlnl_counter_info[i];
+
+		if (!tb[info->attr])
+			continue;
+		ret = get_u64(tb[info->attr], info->name, &c.value[i], err);
+		c.present |= UINT64_C(1) << i;
+	}
+	if (ret)
+		return ret;
+	*counters = c;
+	return 0;
+}
+
+static int add_bucket(struct vl_hist *hist, const struct nlattr *nest, struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_BUCKET_MAX + 1];
+	struct vl_hist_bucket b;
+	int ret;
+
+	index_nested(nest, tb, VRINGLAB_A_BUCKET_MAX);
+	ret = get_u32(tb[VRINGLAB_A_BUCKET_INDEX], "a bucket's index", &b.index, err);
+	if (!ret)
+		ret = get_u64(tb[VRINGLAB_A_BUCKET_COUNT], "a bucket's count", &b.count, err);
+	if (ret)
+		return ret;
+	if (b.index >= vl_hist_nr_indices(hist->sub_bits))
+		return vl_err_set(err, -EPROTO, "bucket %u of the module's answer is none",
+				  b.index);
+	if (hist->nr_buckets && b.index <= hist->buckets[hist->nr_buckets - 1].index)
+		return vl_err_set(err, -EPROTO, "bucket %u of the module's answer is out of order",
+				  b.index);
+	if (hist->nr_buckets == VL_HIST_BUCKETS_MAX)
+		return vl_err_set(err, -EPROTO, "the module's answer has more than %u buckets",
+				  VL_HIST_BUCKETS_MAX);
+	hist->buckets[hist->nr_buckets++] = b;
+	return 0;
+}
+
+static int parse_hist_head(const struct nlattr **tb, struct vlnl_hist *h, struct vl_err *err)
+{
+	int ret;
+
+	ret = get_u32(tb[VRINGLAB_A_HIST_VRING_ID], "vring-id", &h->vring_id, err);
+	if (!ret)
+		ret = get_u32(tb[VRINGLAB_A_HIST_SPAN], "span", &h->span, err);
+	if (!ret)
+		ret = get_u64(tb[VRINGLAB_A_HIST_COUNT], "count", &h->hist.count, err);
+	if (!ret)
+		ret = get_u64(tb[VRINGLAB_A_HIST_SUM_NS], "sum-ns", &h->hist.sum, err);
+	if (!ret && h->hist.count)
+		ret = get_u64(tb[VRINGLAB_A_HIST_MIN_NS], "min-ns", &h->hist.min, err);
+	if (!ret && h->hist.count)
+		ret = get_u64(tb[VRINGLAB_A_HIST_MAX_NS], "max-ns", &h->hist.max, err);
+	if (!ret)
+		ret = get_u32(tb[VRINGLAB_A_HIST_SUB_BITS], "sub-bits", &h->hist.sub_bits, err);
+	if (!ret && h->hist.sub_bits > VL_HIST_SUB_BITS_MAX)
+		ret = vl_err_set(err, -EPROTO, "sub-bits %u of the module's answer is none",
+				 h->hist.sub_bits);
+	return ret;
+}
+
+int vlnl_parse_hist(const struct nlmsghdr *nlh, struct vlnl_hist *hist, struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_HIST_MAX + 1];
+	struct vlnl_hist h = { 0 };
+	const struct nlattr *attr;
+	int ret;
+
+	index_attrs(nlh, tb, VRINGLAB_A_HIST_MAX);
+	ret = parse_hist_head(tb, &h, err);
+	if (ret)
+		return ret;
+	mnl_attr_for_each(attr, nlh, GENL_OFFSET) {
+		if (mnl_attr_get_type(attr) != VRINGLAB_A_HIST_BUCKET)
+			continue;
+		ret = add_bucket(&h.hist, attr, err);
+		if (ret)
+			return ret;
+	}
+	*hist = h;
+	return 0;
+}
+
+/* There is one attribute for each hop. */
+static int parse_hops(const struct nlmsghdr *nlh, uint32_t *hops, struct vl_err *err)
+{
+	const struct nlattr *attr;
+	bool found = false;
+	uint32_t hop = 0;
+
+	mnl_attr_for_each(attr, nlh, GENL_OFFSET) {
+		if (mnl_attr_get_type(attr) != VRINGLAB_A_PROBE_HOP)
+			continue;
+		if (get_u32(attr, "hop", &hop, err))
+			return -EPROTO;
+		if (hop < 32)
+			*hops |= VLNL_HOP(hop);
+		found = true;
+	}
+	return found ? 0 : missing("hop", err);
+}
+
+int vlnl_parse_probe(const struct nlmsghdr *nlh, struct vlnl_probe *probe, struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_PROBE_MAX + 1];
+	struct vlnl_probe p = { .error = 0 };
+	int ret;
+
+	index_attrs(nlh, tb, VRINGLAB_A_PROBE_MAX);
+	ret = get_string(tb[VRINGLAB_A_PROBE_NAME], "name", p.name, sizeof(p.name), err);
+	if (!ret && tb[VRINGLAB_A_PROBE_MODULE])
+		ret = get_string(tb[VRINGLAB_A_PROBE_MODULE], "module", p.module, sizeof(p.module),
+				 err);
+	if (!ret)
+		ret = get_u32(tb[VRINGLAB_A_PROBE_TYPE], "type", &p.type, err);
+	if (!ret)
+		ret = parse_hops(nlh, &p.hops, err);
+	if (!ret)
+		ret = get_u32(tb[VRINGLAB_A_PROBE_STATE], "state", &p.state, err);
+	if (!ret && tb[VRINGLAB_A_PROBE_ERRNO])
+		ret = get_u32(tb[VRINGLAB_A_PROBE_ERRNO], "errno", &p.error, err);
+	if (ret)
+		return ret;
+	*probe = p;
+	return 0;
+}

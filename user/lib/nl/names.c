@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The specification's names of numbers.
+ */
+#include <stddef.h>
+
+#include <vringlab/nl.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+const struct vlnl_counter_info vlnl_counter_info[VLNL_NR_COUNTERS] = {
+#define COUNTER_INFO(attr_, name_, doc_)             \
+	[VLNL_COUNTER_##attr_] = {                   \
+		.attr = VRINGLAB_A_COUNTERS_##attr_, \
+		.name = name_,                       \
+		.doc = doc_,                         \
+	},
+	VLNL_COUNTERS(COUNTER_INFO)
+#undef COUNTER_INFO
+};
+
+static const char *name_of(const char *const *names, size_t nr, uint32_t number)
+{
+	return number < nr ? names[number] : "unknown";
+}
+
+const char *vlnl_span_name(uint32_t span)
+{
+	static const char *const names[] = {
+		[VRINGLAB_SPAN_EXIT_KICK] = "exit-kick",
+		[VRINGLAB_SPAN_KICK_WAKE] = "kick-wake",
+		[VRINGLAB_SPAN_WAKE_CALL] = "wake-call",
+		[VRINGLAB_SPAN_CALL_INJECT] = "call-inject",
+		[VRINGLAB_SPAN_INJECT_ENTRY] = "inject-entry",
+		[VRINGLAB_SPAN_KICK_ENTRY] = "kick-entry",
+	};
+
+	return name_of(names, ARRAY_SIZE(names), span);
+}
+
+const char *vlnl_hop_name(uint32_t hop)
+{
+	static const char *const names[] = {
+		[VRINGLAB_HOP_EXIT] = "exit",	  [VRINGLAB_HOP_KICK] = "kick",
+		[VRINGLAB_HOP_WAKE] = "wake",	  [VRINGLAB_HOP_CALL] = "call",
+		[VRINGLAB_HOP_INJECT] = "inject", [VRINGLAB_HOP_ENTRY] = "entry",
+	};
+
+	return name_of(names, ARRAY_SIZE(names), hop);
+}
+
+const char *vlnl_backend_name(uint32_t backend)
+{
+	static const char *const names[] = {
+		[VRINGLAB_BACKEND_UNKNOWN] = "unknown",
+		[VRINGLAB_BACKEND_VHOST_USER] = "vhost-user",
+		[VRINGLAB_BACKEND_VHOST] = "vhost",
+	};
+
+	return name_of(names, ARRAY_SIZE(names), backend);
+}
+
+const char *vlnl_probe_type_name(uint32_t type)
+{
+	static const char *const names[] = {
+		[VRINGLAB_PROBE_TYPE_FUNCTION] = "function",
+		[VRINGLAB_PROBE_TYPE_TRACEPOINT] = "tracepoint",
+	};
+
+	return name_of(names, ARRAY_SIZE(names), type);
+}
+
+const char *vlnl_probe_state_name(uint32_t state)
+{
+	static const char *const names[] = {
+		[VRINGLAB_PROBE_STATE_ABSENT] = "absent",
+		[VRINGLAB_PROBE_STATE_IDLE] = "idle",
+		[VRINGLAB_PROBE_STATE_ATTACHED] = "attached",
+		[VRINGLAB_PROBE_STATE_FAILED] = "failed",
+	};
+
+	return name_of(names, ARRAY_SIZE(names), state);
+}
