@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vringlab vmm: run a micro-guest on KVM.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <vringlab/err.h>
+#include <vringlab/parse.h>
+
+#include "command.h"
+#include "vmm.h"
+
+#define NSEC_PER_SEC 1000000000ull
+#define TIMEOUT_MAX_NS (24 * 3600 * NSEC_PER_SEC)
+
+#define DEFAULT_COUNT 1000u
+#define DEFAULT_SIZE 64u
+#define DEFAULT_QUEUE_SIZE 256u
+#define DEFAULT_DEPTH 1u
+#define DEFAULT_MEMORY (16ull << 20)
+
+static const struct {
+	const char *name;
+	int (*run)(const struct vmm_options *options);
+	unsigned int timeout_s; /* default */
+} guests[] = {
+	{ "hello", vmm_run_hello, 10 },
+	{ "ring-ping", vmm_run_ping, 120 },
+};
+
+#define NR_GUESTS (sizeof(guests) / sizeof(guests[0]))
+
+enum {
+	OPT_COUNT = 256,
+	OPT_DEPTH,
+	OPT_DOORBELL,
+	OPT_DUMP_REGS,
+	OPT_GUEST,
+	OPT_JSON,
+	OPT_KVM,
+	OPT_MEMORY,
+	OPT_QUEUE_SIZE,
+	OPT_SIZE,
+	OPT_SOCKET,
+	OPT_TIMEOUT,
+	OPT_WAIT,
+};
+
+static const struct option long_options[] = {
+	{ "count", required_argument, NULL, OPT_COUNT },
+	{ "depth", required_argument, NULL, OPT_DEPTH },
+	{ "doorbell", required_argument, NULL, OPT_DOORBELL },
+	{ "dump-regs", no_argument, NULL, OPT_DUMP_REGS },
+	{ "guest", required_argument, NULL, OPT_GUEST },
+	{ "help", no_argument, NULL, 'h' },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "kvm", required_argument, NULL, OPT_KVM },
+	{ "memory", required_argument, NULL, OPT_MEMORY },
+	{ "queue-size", required_argument, NULL, OPT_QUEUE_SIZE },
+	{ "size", required_argument, NULL, OPT_SIZE },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "wait", required_argument, NULL, OPT_WAIT },
+	{ NULL, 0, NULL, 0 },
+};
+
+static void usage(FILE *f)
+{
+	fputs("usage: vringlab vmm --guest hello [OPTION]...\n"
+	      "       vringlab vmm --guest ring-ping --socket PATH [OPTION]...\n\n"
+	      "Runs a micro-guest on KVM. Its output goes to stdout, a report after it;\n"
+	      "the exit code tells whether it succeeded.\n\n"
+	      "  --guest hello       adds 2 and 2 in real mode and prints the sum\n"
+	      "  --guest ring-ping   kicks a virtqueue and checks each answer\n"
+	      "  --timeout DURATION  stop a guest that has not ended by then, in ns, us,\n"
+	      "                      ms or s (default 10s; ring-ping 120s)\n"
+	      "  --kvm PATH          KVM device (default " VMM_KVM_PATH ")\n"
+	      "  --dump-regs         print the registers to stderr, before and after\n"
+	      "  --json              report as JSON\n"
+	      "  --help              print this\n\n"
+	      "ring-ping only:\n"
+	      "  --socket PATH       vhost-user back-end that serves the virtqueue\n"
+	      "  --count N           iterations, each of which is one kick (default 1000)\n"
+	      "  --size BYTES        of each buffer, K and M allowed (default 64)\n"
+	      "  --queue-size N      descriptors, a power of two (default 256)\n"
+	      "  --depth N           chains of two descriptors per kick (default 1)\n"
+	      "  --doorbell pio|mmio kick by an I/O port or by memory (default pio)\n"
+	      "  --wait halt|spin    how to wait for the interrupt (default halt)\n"
+	      "  --memory SIZE       guest memory, K, M and G allowed (default 16M)\n",
+	      f);
+}
+
+/* The message for a number that vl_parse_*() has refused. */
+static int bad_number(const char *option, const char *text, int code, const char *range)
+{
+	return usage_error("vmm", "--%s %s: %s; it takes %s", option, text,
+			   code == -ERANGE ? "out of range" : "not a number", range);
+}
+
+static int parse_u32(const char *option, const char *text, uint32_t max, uint32_t *value)
+{
+	char range[64];
+	uint64_t number;
+	int ret = vl_parse_u64(text, 1, max, &number);
+
+	if (ret) {
+		snprintf(range, sizeof(range), "1 to %u", max);
+		return bad_number(option, text, ret, range);
+	}
+	*value = number;
+	return 0;
+}
+
+static int parse_choice(const char *option, const char *text, const char *first, const char *second,
+			bool *is_second)
+{
+	*is_second = !strcmp(text, second);
+	if (*is_second || !strcmp(text, first))
+		return 0;
+	return usage_error("vmm", "--%s %s: it takes %s or %s", option, text, first, second);
+}
+
+static int parse_count(const char *text, uint64_t *count)
+{
+	int ret = vl_parse_u64(text, 1, VMM_RING_PING_COUNT_MAX, count);
+
+	return ret ? bad_number("count", text, ret, "1 to 4294967296") : 0;
+}
+
+static int parse_size(const char *text, uint32_t *size)
+{
+	uint64_t bytes;
+	int ret = vl_parse_size(text, 1, VMM_RING_PING_SIZE_MAX, &bytes);
+
+	if (ret)
+		return bad_number("size", text, ret, "1 to 1M");
+	*size = bytes;
+	return 0;
+}
+
+static int parse_memory(const char *text, uint64_t *memory)
+{
+	int ret = vl_parse_size(text, VMM_RING_PING_MEMORY_MIN, VMM_RING_PING_MEMORY_MAX, memory);
+
+	return ret ? bad_number("memory", text, ret, "2M to 3G") : 0;
+}
+
+static int parse_timeout(const char *text, uint64_t *timeout_ns)
+{
+	int ret = vl_parse_duration_ns(text, 1, TIMEOUT_MAX_NS, timeout_ns);
+
+	return ret ? bad_number("timeout", text, ret, "1ns to 86400s, with the unit") : 0;
+}
+
+/* Options that only ring-ping has; returns -1 for one that is none of them. */
+static int parse_ping_option(int opt, const char *name, struct vmm_options *o)
+{
+	bool second = false;
+	int ret;
+
+	switch (opt) {
+	case OPT_COUNT:
+		ret = parse_count(optarg, &o->ping.count);
+		break;
+	case OPT_DEPTH:
+		ret = parse_u32(name, optarg, VMM_RING_PING_QUEUE_MAX / 2, &o->ping.depth);
+		break;
+	case OPT_DOORBELL:
+		ret = parse_choice(name, optarg, "pio", "mmio", &second);
+		o->ping.doorbell = second ? VMM_BUS_MMIO : VMM_BUS_PIO;
+		break;
+	case OPT_MEMORY:
+		ret = parse_memory(optarg, &o->ping.memory);
+		break;
+	case OPT_QUEUE_SIZE:
+		ret = parse_u32(name, optarg, VMM_RING_PING_QUEUE_MAX, &o->ping.queue_size);
+		break;
+	case OPT_SIZE:
+		ret = parse_size(optarg, &o->ping.payload_bytes);
+		break;
+	case OPT_SOCKET:
+		o->socket = optarg;
+		ret = 0;
+		break;
+	case OPT_WAIT:
+		ret = parse_choice(name, optarg, "halt", "spin", &o->ping.spin);
+		break;
+	default:
+		return -1;
+	}
+	o->ping_only = name;
+	return ret;
+}
+
+static int parse_option(int opt, const char *name, struct vmm_options *o)
+{
+	switch (opt) {
+	case OPT_DUMP_REGS:
+		o->dump_regs = true;
+		return 0;
+	case OPT_GUEST:
+		o->guest = optarg;
+		return 0;
+	case OPT_JSON:
+		o->json = true;
+		return 0;
+	case OPT_KVM:
+		o->kvm_path = optarg;
+		return 0;
+	case OPT_TIMEOUT:
+		return parse_timeout(optarg, &o->timeout_ns);
+	}
+	return parse_ping_option(opt, name, o);
+}
+
+/* Returns 0 to go on, EXIT_USAGE, or -1 after --help. */
+static int parse_options(int argc, char **argv, struct vmm_options *o)
+{
+	int index = 0, opt, ret;
+
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, "+:h", long_options, &index)) != -1) {
+		if (opt == 'h') {
+			usage(stdout);
+			return -1;
+		}
+		if (opt == ':')
+			return usage_error("vmm", "%s needs a value", argv[optind - 1]);
+		if (opt == '?')
+			return usage_error("vmm", "bad option '%s'", argv[optind - 1]);
+		ret = parse_option(opt, long_options[index].name, o);
+		if (ret)
+			return ret;
+	}
+	if (optind < argc)
+		return usage_error("vmm", "'%s' is no option", argv[optind]);
+	return 0;
+}
+
+/* What can be said about the options only together. */
+static int check_options(const struct vmm_options *o)
+{
+	bool ping = !strcmp(o->guest, "ring-ping");
+	struct vl_err err;
+
+	if (!ping && o->ping_only)
+		return usage_error("vmm", "--%s is for --guest ring-ping only", o->ping_only);
+	if (ping && !o->socket)
+		return usage_error("vmm", "--guest ring-ping needs --socket PATH");
+	if (ping && vmm_ring_ping_validate(&o->ping, &err))
+		return usage_error("vmm", "%s", err.msg);
+	return 0;
+}
+
+int cmd_vmm(int argc, char **argv)
+{
+	struct vmm_options options = {
+		.ping = {
+			.memory = DEFAULT_MEMORY,
+			.count = DEFAULT_COUNT,
+			.payload_bytes = DEFAULT_SIZE,
+			.queue_size = DEFAULT_QUEUE_SIZE,
+			.depth = DEFAULT_DEPTH,
+		},
+	};
+	int ret;
+
+	ret = parse_options(argc, argv, &options);
+	if (ret)
+		return ret < 0 ? EXIT_OK : ret;
+	if (!options.guest)
+		return usage_error("vmm", "which guest? --guest hello or --guest ring-ping");
+	for (size_t i = 0; i < NR_GUESTS; i++) {
+		if (strcmp(options.guest, guests[i].name))
+			continue;
+		ret = check_options(&options);
+		if (ret)
+			return ret;
+		if (!options.timeout_ns)
+			options.timeout_ns = guests[i].timeout_s * NSEC_PER_SEC;
+		return guests[i].run(&options);
+	}
+	return usage_error("vmm", "no guest '%s': there are hello and ring-ping", options.guest);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The subcommands: one function each, one row each in the table of vringlab.c.
+ */
+#ifndef VRINGLAB_COMMAND_H
+#define VRINGLAB_COMMAND_H
+
+struct vl_err;
+
+/* Exit codes, the same for every subcommand; 4 is kselftest's KSFT_SKIP. */
+enum {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_UNSUPPORTED = 4,
+};
+
+/**
+ * fail() - Print the one message of a failed subcommand
+ * @err:	What went wrong.
+ * @exit_code:	Returned.
+ *
+ * Return: @exit_code.
+ */
+int fail(const struct vl_err *err, int exit_code);
+
+/**
+ * usage_error() - Print what is wrong with the command line
+ * @command:	Subcommand, as in the table.
+ * @fmt:	printf() format of the message.
+ *
+ * Points at ``vringlab COMMAND --help``.
+ *
+ * Return: %EXIT_USAGE.
+ */
+int usage_error(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* argv[0] is the subcommand's name. */
+int cmd_backend(int argc, char **argv);
+int cmd_hist(int argc, char **argv);
+int cmd_stat(int argc, char **argv);
+int cmd_vmm(int argc, char **argv);
+
+#endif /* VRINGLAB_COMMAND_H */

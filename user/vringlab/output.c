@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+
+#include <json-c/json.h>
+
+#include <vringlab/err.h>
+
+#include "output.h"
+
+const char *output_time(char *buf, uint64_t ns, bool plain)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = { { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
+
+	if (plain || ns < 1000) {
+		snprintf(buf, OUTPUT_TIME_SIZE, "%" PRIu64 "%s", ns, plain ? "" : "ns");
+		return buf;
+	}
+	/* The first unit and number of decimals that need no more than 3 digits. */
+	for (unsigned int u = 0; u < 3; u++) {
+		uint64_t step = units[u].ns / 100;
+
+		for (int decimals = 2; decimals >= 0; decimals--, step *= 10) {
+			uint64_t steps = ns / step + (ns % step >= step / 2);
+			unsigned int power = decimals == 2 ? 100 : decimals ? 10 : 1;
+
+			if (steps >= 1000 && (u < 2 || decimals))
+				continue;
+			if (decimals)
+				snprintf(buf, OUTPUT_TIME_SIZE, "%" PRIu64 ".%0*" PRIu64 "%s",
+					 steps / power, decimals, steps % power, units[u].name);
+			else
+				snprintf(buf, OUTPUT_TIME_SIZE, "%" PRIu64 "%s", steps,
+					 units[u].name);
+			return buf;
+		}
+	}
+	return buf;
+}
+
+static int print_json(FILE *f, struct json_object *json, struct vl_err *err)
+{
+	const char *text;
+
+	if (!json)
+		return vl_err_set(err, -ENOMEM, "no memory for the JSON output");
+	text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
+							    JSON_C_TO_STRING_SPACED |
+							    JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (text)
+		fprintf(f, "%s\n", text);
+	json_object_put(json);
+	return text ? 0 : vl_err_set(err, -ENOMEM, "no memory for the JSON output");
+}
+
+/* A full disk or a closed pipe is a failure, not an empty report. */
+static int finish(FILE *f, struct vl_err *err)
+{
+	int failed = ferror(f);
+
+	if (!fflush(f) && !failed)
+		return 0;
+	return vl_err_set(err, errno ? -errno : -EIO, "cannot write the output: %s",
+			  vl_strerror(errno ? errno : EIO));
+}
+
+int output_stat(FILE *f, const struct report *report, const struct output_options *options,
+		struct vl_err *err)
+{
+	int ret;
+
+	errno = 0;
+	if (!options->json) {
+		output_stat_text(f, report, options);
+		return finish(f, err);
+	}
+	ret = print_json(f, output_stat_json(report), err);
+	return ret ? ret : finish(f, err);
+}
+
+int output_hist(FILE *f, const struct report *report, const struct output_options *options,
+		struct vl_err *err)
+{
+	int ret;
+
+	errno = 0;
+	if (!options->json) {
+		output_hist_text(f, report, options);
+		return finish(f, err);
+	}
+	ret = print_json(f, output_hist_json(report, options->span), err);
+	return ret ? ret : finish(f, err);
+}

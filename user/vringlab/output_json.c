@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Keys are the specification's attribute names; what is not known or does not
+ * exist is null or left out, never 0.
+ */
+#include <json-c/json.h>
+
+#include "output.h"
+#include "report.h"
+
+static struct json_object *u64(uint64_t value)
+{
+	return json_object_new_uint64(value);
+}
+
+static struct json_object *string(const char *value)
+{
+	return json_object_new_string(value);
+}
+
+static void add(struct json_object *object, const char *key, struct json_object *value)
+{
+	json_object_object_add(object, key, value);
+}
+
+static struct json_object *vring_json(const struct vlnl_vring *v)
+{
+	struct json_object *o = json_object_new_object();
+
+	add(o, "id", u64(v->id));
+	add(o, "label", string(v->label));
+	add(o, "backend", string(vlnl_backend_name(v->backend)));
+	add(o, "pid", u64(v->pid));
+	if (v->has_wake_user_data)
+		add(o, "wake-user-data", u64(v->wake_user_data));
+	add(o, "persist", json_object_new_boolean(v->persist));
+	return o;
+}
+
+static struct json_object *counters_json(const struct vlnl_counters *c)
+{
+	struct json_object *o = json_object_new_object();
+
+	for (unsigned int i = 0; i < VLNL_NR_COUNTERS; i++)
+		if (c->present & UINT64_C(1) << i)
+			add(o, vlnl_counter_info[i].name, u64(c->value[i]));
+	return o;
+}
+
+/* What stat and hist both tell of a span. */
+static struct json_object *span_json(unsigned int span, const struct vl_hist *h)
+{
+	struct json_object *o = json_object_new_object();
+
+	add(o, "span", string(vlnl_span_name(span)));
+	add(o, "count", u64(h->count));
+	add(o, "sum-ns", u64(h->sum));
+	add(o, "min-ns", h->count ? u64(h->min) : NULL);
+#define ADD_QUANTILE(name, ppm) add(o, name "-ns", h->count ? u64(vl_hist_quantile(h, ppm)) : NULL);
+	OUTPUT_QUANTILES(ADD_QUANTILE)
+#undef ADD_QUANTILE
+	add(o, "max-ns", h->count ? u64(h->max) : NULL);
+	return o;
+}
+
+static struct json_object *buckets_json(const struct vl_hist *h)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (unsigned int i = 0; i < h->nr_buckets; i++) {
+		const struct vl_hist_bucket *b = &h->buckets[i];
+		uint64_t start = vl_hist_start(h->sub_bits, b->index);
+		uint64_t width = vl_hist_width(h->sub_bits, b->index);
+		struct json_object *o = json_object_new_object();
+
+		add(o, "from-ns", u64(start));
+		/* The last bucket has no end. */
+		add(o, "below-ns", b->index + 1 < VL_HIST_BUCKETS_MAX ? u64(start + width) : NULL);
+		add(o, "count", u64(b->count));
+		json_object_array_add(array, o);
+	}
+	return array;
+}
+
+static struct json_object *hops_json(uint32_t hops)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (uint32_t hop = 0; hop < VLNL_NR_HOPS; hop++)
+		if (hops & VLNL_HOP(hop))
+			json_object_array_add(array, string(vlnl_hop_name(hop)));
+	return array;
+}
+
+static struct json_object *probes_json(const struct report *report)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (unsigned int i = 0; i < report->nr_probes; i++) {
+		const struct vlnl_probe *p = &report->probes[i];
+		struct json_object *o = json_object_new_object();
+
+		add(o, "name", string(p->name));
+		add(o, "module", p->module[0] ? string(p->module) : NULL);
+		add(o, "type", string(vlnl_probe_type_name(p->type)));
+		add(o, "hops", hops_json(p->hops));
+		add(o, "state", string(vlnl_probe_state_name(p->state)));
+		if (p->error)
+			add(o, "errno", u64(p->error));
+		json_object_array_add(array, o);
+	}
+	return array;
+}
+
+struct json_object *output_stat_json(const struct report *report)
+{
+	struct json_object *root = json_object_new_object();
+	struct json_object *vrings = json_object_new_array();
+
+	for (unsigned int i = 0; i < report->nr_vrings; i++) {
+		const struct report_vring *rv = &report->vrings[i];
+		struct json_object *o = vring_json(&rv->vring);
+		struct json_object *spans = json_object_new_array();
+
+		add(o, "counters", counters_json(&rv->counters));
+		for (unsigned int s = 0; s < VLNL_NR_SPANS; s++)
+			if (rv->spans[s])
+				json_object_array_add(spans, span_json(s, rv->spans[s]));
+		add(o, "spans", spans);
+		json_object_array_add(vrings, o);
+	}
+	add(root, "vrings", vrings);
+	add(root, "probes", probes_json(report));
+	return root;
+}
+
+struct json_object *output_hist_json(const struct report *report, int span)
+{
+	struct json_object *root = json_object_new_object();
+	struct json_object *vrings = json_object_new_array();
+
+	for (unsigned int i = 0; i < report->nr_vrings; i++) {
+		const struct report_vring *rv = &report->vrings[i];
+		struct json_object *o = vring_json(&rv->vring);
+		struct json_object *spans = json_object_new_array();
+
+		for (int s = 0; s < VLNL_NR_SPANS; s++) {
+			struct json_object *one;
+
+			if (!rv->spans[s] || (span >= 0 && s != span))
+				continue;
+			one = span_json(s, rv->spans[s]);
+			add(one, "buckets", buckets_json(rv->spans[s]));
+			json_object_array_add(spans, one);
+		}
+		add(o, "spans", spans);
+		json_object_array_add(vrings, o);
+	}
+	add(root, "vrings", vrings);
+	return root;
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <inttypes.h>
+#include <string.h>
+
+#include <vringlab/err.h>
+
+#include "output.h"
+#include "report.h"
+
+/* Rows of one histogram that a terminal of 24 lines can show with its header. */
+#define HIST_ROWS 18u
+#define BAR_WIDTH 38u
+
+static void print_identity(FILE *f, const struct vlnl_vring *v)
+{
+	fprintf(f, "# vring %" PRIu32 " '%s': %s back-end, pid %" PRIu32 "%s\n", v->id, v->label,
+		vlnl_backend_name(v->backend), v->pid, v->persist ? ", persistent" : "");
+}
+
+static void print_counters(FILE *f, const struct vlnl_counters *c, bool all)
+{
+	unsigned int hidden = 0;
+
+	fprintf(f, "# %-14s %12s  %s\n", "counter", "count", "what");
+	for (unsigned int i = 0; i < VLNL_NR_COUNTERS; i++) {
+		const struct vlnl_counter_info *info = &vlnl_counter_info[i];
+
+		if (!(c->present & UINT64_C(1) << i))
+			continue;
+		if (!c->value[i] && !all) {
+			hidden++;
+			continue;
+		}
+		fprintf(f, "%-16s %12" PRIu64 "  %s\n", info->name, c->value[i], info->doc);
+	}
+	if (hidden)
+		fprintf(f, "# %u more are 0 (--all shows them)\n", hidden);
+}
+
+static void print_span(FILE *f, unsigned int span, const struct vl_hist *h, bool ns)
+{
+	static const unsigned int ppm[] = {
+#define QUANTILE_PPM(name, ppm_) ppm_,
+		OUTPUT_QUANTILES(QUANTILE_PPM)
+#undef QUANTILE_PPM
+	};
+	char buf[OUTPUT_TIME_SIZE];
+
+	fprintf(f, "%-13s %11" PRIu64, vlnl_span_name(span), h->count);
+	if (!h->count) {
+		for (size_t i = 0; i < sizeof(ppm) / sizeof(ppm[0]) + 2; i++)
+			fprintf(f, " %8s", "-");
+		fputc('\n', f);
+		return;
+	}
+	fprintf(f, " %8s", output_time(buf, h->min, ns));
+	for (size_t i = 0; i < sizeof(ppm) / sizeof(ppm[0]); i++)
+		fprintf(f, " %8s", output_time(buf, vl_hist_quantile(h, ppm[i]), ns));
+	fprintf(f, " %8s\n", output_time(buf, h->max, ns));
+}
+
+static void print_spans(FILE *f, const struct report_vring *rv, bool ns)
+{
+	fprintf(f, "# %-11s %11s %8s", ns ? "span (ns)" : "span", "count", "min");
+#define QUANTILE_HEAD(name, ppm) fprintf(f, " %8s", name);
+	OUTPUT_QUANTILES(QUANTILE_HEAD)
+#undef QUANTILE_HEAD
+	fprintf(f, " %8s\n", "max");
+	for (unsigned int s = 0; s < VLNL_NR_SPANS; s++)
+		if (rv->spans[s])
+			print_span(f, s, rv->spans[s], ns);
+}
+
+/* What is the matter with each of its probes. */
+static void print_probes(FILE *f, const struct report *report, uint32_t hop)
+{
+	for (unsigned int i = 0; i < report->nr_probes; i++) {
+		const struct vlnl_probe *p = &report->probes[i];
+
+		if (!(p->hops & VLNL_HOP(hop)))
+			continue;
+		fprintf(f, "#   %s %s: %s", vlnl_probe_type_name(p->type), p->name,
+			vlnl_probe_state_name(p->state));
+		if (p->error)
+			fprintf(f, ", %s", vl_strerror(p->error));
+		fputc('\n', f);
+	}
+}
+
+/* Why a hop has no stamps, or not all. */
+static void print_missing_hops(FILE *f, const struct report *report)
+{
+	for (uint32_t hop = 0; hop < VLNL_NR_HOPS; hop++) {
+		switch (report_sight(report, hop)) {
+		case REPORT_SEEN:
+			continue;
+		case REPORT_SEEN_IN_PART:
+			fprintf(f, "# hop %s is seen by its eventfd only:\n", vlnl_hop_name(hop));
+			break;
+		case REPORT_NOT_SEEN:
+			fprintf(f, "# hop %s is not seen, its spans stay empty:\n",
+				vlnl_hop_name(hop));
+			break;
+		}
+		print_probes(f, report, hop);
+	}
+}
+
+static bool print_none(FILE *f, const struct report *report)
+{
+	if (!report->nr_vrings)
+		fputs("no vrings registered\n", f);
+	return !report->nr_vrings;
+}
+
+void output_stat_text(FILE *f, const struct report *report, const struct output_options *options)
+{
+	if (print_none(f, report))
+		return;
+	for (unsigned int i = 0; i < report->nr_vrings; i++) {
+		const struct report_vring *rv = &report->vrings[i];
+
+		if (i)
+			fputc('\n', f);
+		print_identity(f, &rv->vring);
+		if (rv->vring.has_wake_user_data)
+			fprintf(f, "# io_uring user_data of a wake: 0x%" PRIx64 "\n",
+				rv->vring.wake_user_data);
+		print_counters(f, &rv->counters, options->all);
+		print_spans(f, rv, options->ns);
+	}
+	print_missing_hops(f, report);
+}
+
+/*
+ * Buckets are joined by twos until the rows fit, at most to whole powers of two:
+ * bucket numbers of one row differ in their low @shift bits only.
+ */
+static unsigned int count_rows(const struct vl_hist *h, unsigned int shift)
+{
+	unsigned int rows = 0;
+
+	for (unsigned int i = 0; i < h->nr_buckets; i++)
+		if (!i || h->buckets[i].index >> shift != h->buckets[i - 1].index >> shift)
+			rows++;
+	return rows;
+}
+
+static unsigned int choose_shift(const struct vl_hist *h)
+{
+	unsigned int shift = 0;
+
+	while (shift < h->sub_bits && count_rows(h, shift) > HIST_ROWS)
+		shift++;
+	return shift;
+}
+
+/* Sums the row that begins with bucket @i; returns the first bucket after it. */
+static unsigned int sum_row(const struct vl_hist *h, unsigned int i, unsigned int shift,
+			    uint64_t *count)
+{
+	uint32_t row = h->buckets[i].index >> shift;
+
+	*count = 0;
+	while (i < h->nr_buckets && h->buckets[i].index >> shift == row)
+		*count += h->buckets[i++].count;
+	return i;
+}
+
+static uint64_t tallest_row(const struct vl_hist *h, unsigned int shift)
+{
+	uint64_t tallest = 0, count;
+
+	for (unsigned int i = 0; i < h->nr_buckets;) {
+		i = sum_row(h, i, shift, &count);
+		if (count > tallest)
+			tallest = count;
+	}
+	return tallest;
+}
+
+static void print_row(FILE *f, const struct vl_hist *h, uint32_t row, unsigned int shift,
+		      uint64_t count, uint64_t tallest, bool ns)
+{
+	static const char stars[] = "**************************************";
+	uint32_t first = row << shift, last = ((row + 1) << shift) - 1;
+	uint64_t end = vl_hist_start(h->sub_bits, last) + vl_hist_width(h->sub_bits, last);
+	char from[OUTPUT_TIME_SIZE], below[OUTPUT_TIME_SIZE] = "inf";
+	int width;
+
+	_Static_assert(sizeof(stars) - 1 == BAR_WIDTH, "a full bar");
+	output_time(from, vl_hist_start(h->sub_bits, first), ns);
+	/* The last bucket has no end. */
+	if (last < VL_HIST_BUCKETS_MAX - 1)
+		output_time(below, end, ns);
+	/* Rounded up: a bar of no length would look like no values. */
+	width = (int)((double)count * BAR_WIDTH / (double)tallest + 0.999);
+	if (width > (int)BAR_WIDTH)
+		width = BAR_WIDTH;
+	fprintf(f, "%9s %9s %11" PRIu64 " %6.2f%% %.*s\n", from, below, count,
+		100.0 * (double)count / (double)h->count, width, stars);
+}
+
+static void print_bars(FILE *f, const struct vl_hist *h, bool ns)
+{
+	unsigned int shift = choose_shift(h);
+	uint64_t tallest = tallest_row(h, shift), count;
+
+	fprintf(f, "# %7s %9s %11s %7s\n", ns ? "from ns" : "from", "below", "count", "share");
+	for (unsigned int i = 0; i < h->nr_buckets;) {
+		uint32_t row = h->buckets[i].index >> shift;
+
+		i = sum_row(h, i, shift, &count);
+		print_row(f, h, row, shift, count, tallest, ns);
+	}
+}
+
+static void print_summary(FILE *f, const struct vl_hist *h, bool ns)
+{
+	char buf[OUTPUT_TIME_SIZE];
+
+	fprintf(f, "# min %s", output_time(buf, h->min, ns));
+#define PRINT_QUANTILE(name, ppm) \
+	fprintf(f, "  " name " %s", output_time(buf, vl_hist_quantile(h, ppm), ns));
+	OUTPUT_QUANTILES(PRINT_QUANTILE)
+#undef PRINT_QUANTILE
+	fprintf(f, "  max %s\n", output_time(buf, h->max, ns));
+}
+
+static void print_hist(FILE *f, unsigned int span, const struct vl_hist *h, bool ns)
+{
+	char mean[OUTPUT_TIME_SIZE];
+
+	if (!h->count) {
+		fprintf(f, "# span %s: no values\n", vlnl_span_name(span));
+		return;
+	}
+	fprintf(f, "# span %s: %" PRIu64 " values, mean %s%s\n", vlnl_span_name(span), h->count,
+		output_time(mean, h->sum / h->count, ns), ns ? " ns" : "");
+	print_bars(f, h, ns);
+	print_summary(f, h, ns);
+}
+
+void output_hist_text(FILE *f, const struct report *report, const struct output_options *options)
+{
+	if (print_none(f, report))
+		return;
+	for (unsigned int i = 0; i < report->nr_vrings; i++) {
+		const struct report_vring *rv = &report->vrings[i];
+
+		if (i)
+			fputc('\n', f);
+		print_identity(f, &rv->vring);
+		for (int s = 0; s < VLNL_NR_SPANS; s++)
+			if (rv->spans[s] && (options->span < 0 || options->span == s))
+				print_hist(f, s, rv->spans[s], options->ns);
+	}
+	print_missing_hops(f, report);
+}

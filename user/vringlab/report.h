@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the module tells about the vrings, gathered so that it can be printed:
+ * plain structs, which a test can make up.
+ */
+#ifndef VRINGLAB_REPORT_H
+#define VRINGLAB_REPORT_H
+
+#include <vringlab/nl.h>
+
+struct vl_err;
+
+/**
+ * struct report_vring - One vring
+ * @vring:	Its identity.
+ * @counters:	Its counters.
+ * @spans:	Its histograms by enum vringlab_span, NULL where the module has
+ *		none; not owned.
+ */
+struct report_vring {
+	struct vlnl_vring vring;
+	struct vlnl_counters counters;
+	const struct vl_hist *spans[VLNL_NR_SPANS];
+};
+
+/**
+ * struct report - All of it
+ * @vrings:	The vrings.
+ * @nr_vrings:	Count.
+ * @probes:	The module's probes.
+ * @nr_probes:	Count.
+ * @hists:	What @vrings point into.
+ */
+struct report {
+	struct report_vring *vrings;
+	unsigned int nr_vrings;
+	struct vlnl_probe *probes;
+	unsigned int nr_probes;
+	struct vlnl_hist *hists;
+};
+
+/**
+ * report_read() - Ask the module
+ * @report:	Set on success only; end it with report_free().
+ * @which:	Id or label of the vrings wanted, NULL for all.
+ * @err:	What went wrong.
+ *
+ * Return: 0, or
+ * * %-ENOENT - the module is not loaded
+ * * %-ENXIO - no vring is called @which
+ * * other - from vlnl_open() and the dumps
+ */
+int report_read(struct report *report, const char *which, struct vl_err *err);
+
+/**
+ * report_free() - Free what report_read() allocated
+ * @report:	Report.
+ */
+void report_free(struct report *report);
+
+/**
+ * enum report_sight - How far the module sees a hop
+ * @REPORT_SEEN: One of its probes works.
+ * @REPORT_SEEN_IN_PART: None does, but eventfds themselves show some of it, and
+ *	what they do not show matters to one of the vrings.
+ * @REPORT_NOT_SEEN: It has probes, none of them works, and nothing else shows it.
+ */
+enum report_sight {
+	REPORT_SEEN,
+	REPORT_SEEN_IN_PART,
+	REPORT_NOT_SEEN,
+};
+
+/**
+ * report_sight() - Does the module see a hop?
+ * @report:	Report.
+ * @hop:	enum vringlab_hop.
+ *
+ * Signals of an eventfd, kicks and calls, and reads of it, which are wakes, need
+ * no probe. A wake that is the completion of an io_uring poll does.
+ *
+ * Return: how far.
+ */
+enum report_sight report_sight(const struct report *report, uint32_t hop);
+
+#endif /* VRINGLAB_REPORT_H */

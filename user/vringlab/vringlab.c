@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vringlab: one table of subcommands.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <vringlab/err.h>
+
+#include "command.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{ "vmm", cmd_vmm, "run a micro-guest on KVM" },
+	{ "backend", cmd_backend, "serve virtqueues to a vhost-user front-end" },
+	{ "stat", cmd_stat, "show counters and latency percentiles of every vring" },
+	{ "hist", cmd_hist, "show latency histograms" },
+};
+
+int fail(const struct vl_err *err, int exit_code)
+{
+	fprintf(stderr, "vringlab: %s\n", err->msg);
+	return exit_code;
+}
+
+int usage_error(const char *command, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "vringlab %s: ", command);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "\nTry 'vringlab %s --help'.\n", command);
+	return EXIT_USAGE;
+}
+
+static void usage(FILE *f)
+{
+	fputs("usage: vringlab COMMAND [OPTION]...\n\n"
+	      "Follows a virtqueue's kick to the interrupt that answers it.\n\n"
+	      "commands:\n",
+	      f);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].help);
+	fputs("\n'vringlab COMMAND --help' shows a command's options.\n"
+	      "exit codes: 0 ok, 1 failure, 2 usage, 4 not supported here\n",
+	      f);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		usage(stdout);
+		return EXIT_OK;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		printf("vringlab %s\n", VRINGLAB_VERSION);
+		return EXIT_OK;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+
+	fprintf(stderr, "vringlab: no command '%s'\n", argv[1]);
+	usage(stderr);
+	return EXIT_USAGE;
+}
