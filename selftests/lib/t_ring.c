@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <vringlab/fd.h>
+
+#include "t.h"
+#include "t_ring.h"
+
+/* Offsets of the parts: far enough apart for T_RING_NUM entries. */
+#define DESC 0x0000u
+#define AVAIL 0x1000u
+#define USED 0x2000u
+
+int t_ring_create(struct t_ring *ring)
+{
+	struct vring_layout layout = { .num = T_RING_NUM };
+
+	*ring = (struct t_ring){ .memfd = -1, .kick = -1, .call = -1 };
+	ring->memfd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (ring->memfd < 0 || ftruncate(ring->memfd, T_RING_MEM_BYTES) ||
+	    fcntl(ring->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return -errno;
+	ring->mem =
+		mmap(NULL, T_RING_MEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, ring->memfd, 0);
+	if (ring->mem == MAP_FAILED) {
+		ring->mem = NULL;
+		return -errno;
+	}
+	ring->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ring->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (ring->kick < 0 || ring->call < 0)
+		return -errno;
+	layout.desc = (void *)(ring->mem + DESC);
+	layout.avail = (void *)(ring->mem + AVAIL);
+	layout.used = (void *)(ring->mem + USED);
+	vring_drv_init(&ring->drv, &layout, ring->chain_next, ring->chain_len);
+	return 0;
+}
+
+void t_ring_destroy(struct t_ring *ring)
+{
+	if (!ring->mem)
+		return;
+	munmap(ring->mem, T_RING_MEM_BYTES);
+	ring->mem = NULL;
+	vl_fd_close(&ring->memfd);
+	vl_fd_close(&ring->kick);
+	vl_fd_close(&ring->call);
+}
+
+struct vu_frontend_region t_ring_region(const struct t_ring *ring)
+{
+	return (struct vu_frontend_region){
+		.guest_addr = T_RING_GPA,
+		.user_addr = T_RING_UVA,
+		.size = T_RING_MEM_BYTES,
+		.fd = ring->memfd,
+	};
+}
+
+struct vu_frontend_vring t_ring_vring(const struct t_ring *ring, unsigned int index)
+{
+	return (struct vu_frontend_vring){
+		.index = index,
+		.num = T_RING_NUM,
+		.desc = T_RING_UVA + DESC,
+		.avail = T_RING_UVA + AVAIL,
+		.used = T_RING_UVA + USED,
+		.kick_fd = ring->kick,
+		.call_fd = ring->call,
+	};
+}
+
+int t_ring_kick(const struct t_ring *ring)
+{
+	const uint64_t one = 1;
+
+	return write(ring->kick, &one, sizeof(one)) == sizeof(one) ? 0 : -errno;
+}
+
+int t_ring_wait(struct t_ring *ring, uint32_t *written, int timeout_ms)
+{
+	uint64_t calls;
+	int ret;
+
+	for (;;) {
+		ret = vring_drv_get(&ring->drv, written);
+		if (ret != -EAGAIN)
+			return ret;
+		ret = t_read_until(ring->call, &calls, sizeof(calls), timeout_ms);
+		if (ret)
+			return ret;
+	}
+}
+
+int t_ring_echo(struct t_ring *ring, const void *data, uint32_t len, int timeout_ms)
+{
+	const struct vring_buf bufs[] = {
+		{ T_RING_GPA + T_RING_OUT, len },
+		{ T_RING_GPA + T_RING_IN, len },
+	};
+	uint32_t written;
+	int ret;
+
+	memcpy(ring->mem + T_RING_OUT, data, len);
+	memset(ring->mem + T_RING_IN, 0, len);
+	ret = vring_drv_add(&ring->drv, bufs, 1, 1);
+	if (ret >= 0)
+		ret = t_ring_kick(ring);
+	if (!ret)
+		ret = t_ring_wait(ring, &written, timeout_ms);
+	if (ret < 0)
+		return ret;
+	if (written != len)
+		return -EMSGSIZE;
+	return memcmp(ring->mem + T_RING_IN, data, len) ? -EBADMSG : 0;
+}

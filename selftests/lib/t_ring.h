@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A guest without a guest: memory, and the driver side of one virtqueue in it.
+ */
+#ifndef VRINGLAB_SELFTESTS_T_RING_H
+#define VRINGLAB_SELFTESTS_T_RING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vringlab/vhost_user_frontend.h>
+#include <vringlab/vring.h>
+
+/* Not equal, so that one taken for the other is found out. */
+#define T_RING_GPA UINT64_C(0x100000)
+#define T_RING_UVA UINT64_C(0x7f0000000000)
+
+#define T_RING_NUM 64u
+#define T_RING_MEM_BYTES (256u << 10)
+
+/* In the memory: the ring first, then buffers to send, then buffers to receive. */
+#define T_RING_OUT (64u << 10)
+#define T_RING_IN (160u << 10)
+#define T_RING_BUF_MAX (64u << 10)
+
+/**
+ * struct t_ring - Memory and virtqueue
+ * @memfd:	The memory, sealed.
+ * @mem:	Where it is mapped here.
+ * @drv:	Driver side.
+ * @kick:	eventfd, O_NONBLOCK.
+ * @call:	eventfd, O_NONBLOCK.
+ * @chain_next:	For @drv.
+ * @chain_len:	For @drv.
+ */
+struct t_ring {
+	int memfd;
+	uint8_t *mem;
+	struct vring_drv drv;
+	int kick;
+	int call;
+	uint16_t chain_next[T_RING_NUM];
+	uint16_t chain_len[T_RING_NUM];
+};
+
+/**
+ * t_ring_create() - Make memory and an empty virtqueue
+ * @ring:	To be destroyed also after a failure.
+ *
+ * Return: 0, or a negative errno.
+ */
+int t_ring_create(struct t_ring *ring);
+
+/** t_ring_destroy() - Give all back; a zeroed ring is allowed. */
+void t_ring_destroy(struct t_ring *ring);
+
+/** t_ring_region() - The memory as a front-end announces it. */
+struct vu_frontend_region t_ring_region(const struct t_ring *ring);
+
+/** t_ring_vring() - The virtqueue as a front-end announces it. */
+struct vu_frontend_vring t_ring_vring(const struct t_ring *ring, unsigned int index);
+
+/** t_ring_kick() - Signal the kick eventfd. */
+int t_ring_kick(const struct t_ring *ring);
+
+/**
+ * t_ring_wait() - Wait for a used chain
+ * @ring:	Ring.
+ * @written:	As vring_drv_get().
+ * @timeout_ms:	At most this long.
+ *
+ * Waits for the call eventfd whenever nothing is used, and takes it.
+ *
+ * Return: the head, %-ETIMEDOUT, or as vring_drv_get().
+ */
+int t_ring_wait(struct t_ring *ring, uint32_t *written, int timeout_ms);
+
+/**
+ * t_ring_echo() - Send bytes, and compare what comes back
+ * @ring:	Ring that a loopback device serves.
+ * @data:	Bytes.
+ * @len:	Count, 1 to T_RING_BUF_MAX.
+ * @timeout_ms:	At most this long.
+ *
+ * Return: 0, %-EBADMSG for other bytes, %-EMSGSIZE for another count, or as
+ * t_ring_wait().
+ */
+int t_ring_echo(struct t_ring *ring, const void *data, uint32_t len, int timeout_ms);
+
+#endif /* VRINGLAB_SELFTESTS_T_RING_H */

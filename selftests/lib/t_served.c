@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <vringlab/fd.h>
+
+#include "t.h"
+#include "t_peer.h"
+#include "t_served.h"
+
+/* The least device that is one: the first buffer to read goes to the first to write. */
+static int process(void *ctx, unsigned int index, struct vring_dev *vq)
+{
+	struct iovec iov[8];
+	struct vring_chain chain = { .iov = iov, .nr_iov = 8 };
+	int ret;
+
+	while (!(ret = vring_dev_pop(vq, &chain))) {
+		struct iovec *in = iov + chain.nr_out;
+		size_t len = 0;
+
+		if (chain.nr_out && chain.nr_in)
+			len = iov[0].iov_len < in->iov_len ? iov[0].iov_len : in->iov_len;
+		if (len)
+			memcpy(in->iov_base, iov[0].iov_base, len);
+		vring_dev_push(vq, chain.head, len);
+	}
+	return ret == -EAGAIN ? 0 : ret;
+}
+
+static int vring_ready(void *ctx, const struct vu_vring_info *info, struct vl_err *err)
+{
+	struct t_served *s = ctx;
+	int ret = atomic_load(&s->ready_error);
+
+	if (ret)
+		return vl_err_set(err, ret, "the test said so");
+	s->info = *info;
+	atomic_fetch_add(&s->ready, 1);
+	return 0;
+}
+
+static void vring_error(void *ctx, unsigned int index, int code)
+{
+	struct t_served *s = ctx;
+
+	atomic_fetch_add(&s->errors, 1);
+}
+
+static void refused(void *ctx, const struct vl_err *err)
+{
+	struct t_served *s = ctx;
+
+	atomic_fetch_add(&s->refused, 1);
+}
+
+static void closed(void *ctx, const struct vl_err *err)
+{
+	struct t_served *s = ctx;
+
+	s->closed = *err;
+	loop_stop(s->loop);
+}
+
+static void quit(void *ctx, int res)
+{
+	loop_stop(((struct t_served *)ctx)->loop);
+}
+
+static const struct vu_device device = {
+	.features = T_SERVED_FEATURES,
+	.num_queues = T_SERVED_QUEUES,
+	.process = process,
+	.vring_ready = vring_ready,
+	.vring_error = vring_error,
+	.refused = refused,
+	.closed = closed,
+};
+
+static void *serve(void *arg)
+{
+	struct loop_op *op = NULL;
+	struct t_served *s = arg;
+
+	s->error = loop_create(&s->loop, NULL);
+	if (s->error)
+		return NULL;
+	s->error = loop_poll(s->loop, s->quit, POLLIN, quit, s, &op);
+	if (!s->error)
+		s->error = vu_backend_create(&s->be, s->loop, &device, s);
+	if (!s->error)
+		s->error = vu_backend_attach(s->be, s->peer_fd);
+	if (!s->error) {
+		/* it is the back-end's now */
+		s->peer_fd = -1;
+		s->error = loop_run(s->loop);
+	}
+	vu_backend_destroy(s->be);
+	loop_destroy(s->loop);
+	return NULL;
+}
+
+int t_served_start(struct t_served *s)
+{
+	struct loop *probe;
+	int pair[2], ret;
+
+	memset(s, 0, sizeof(*s));
+	s->fd = -1;
+	s->peer_fd = -1;
+	s->quit = -1;
+	ret = loop_create(&probe, NULL);
+	if (ret)
+		return ret;
+	loop_destroy(probe);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	s->fd = pair[0];
+	s->peer_fd = pair[1];
+	s->quit = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ret = -pthread_create(&s->thread, NULL, serve, s);
+	s->running = !ret;
+	return ret;
+}
+
+int t_served_closed(struct t_served *s)
+{
+	int ret = t_peer_closed(s->fd);
+
+	if (ret)
+		return ret;
+	pthread_join(s->thread, NULL);
+	s->running = false;
+	return s->error ? s->error : s->closed.code;
+}
+
+void t_served_stop(struct t_served *s)
+{
+	const uint64_t one = 1;
+
+	if (s->running && write(s->quit, &one, sizeof(one)) == sizeof(one))
+		pthread_join(s->thread, NULL);
+	s->running = false;
+	vl_fd_close(&s->fd);
+	vl_fd_close(&s->peer_fd);
+	vl_fd_close(&s->quit);
+}
+
+static int take_reply(struct t_served *s, uint32_t request, union vu_payload *reply)
+{
+	struct vu_header hdr;
+	int ret = t_peer_reply(s->fd, &hdr, reply);
+
+	if (ret)
+		return ret;
+	/* every reply of these requests has 8 bytes */
+	if (hdr.request != request || hdr.flags != 0x5 || hdr.size != 8)
+		return -EPROTO;
+	return 0;
+}
+
+int t_served_ask(struct t_served *s, uint32_t request, const void *payload, uint32_t size,
+		 union vu_payload *reply)
+{
+	int ret = t_peer_request(s->fd, request, 0x1, payload, size);
+
+	return ret ? ret : take_reply(s, request, reply);
+}
+
+int t_served_tell(struct t_served *s, uint32_t request, const void *payload, uint32_t size,
+		  const int *fds, unsigned int nr_fds)
+{
+	union vu_payload reply;
+	int ret;
+
+	ret = t_peer_request_fds(s->fd, request, 0x9, payload, size, fds, nr_fds);
+	if (!ret)
+		ret = take_reply(s, request, &reply);
+	if (ret)
+		return ret;
+	return reply.u64 > INT32_MAX ? INT32_MAX : (int)reply.u64;
+}
+
+int t_served_negotiate(struct t_served *s)
+{
+	const uint64_t protocol = 1ull << 3 | 1ull << 0;
+	const uint64_t features = T_SERVED_FEATURES | 1ull << 30;
+	int ret;
+
+	ret = t_peer_request(s->fd, VU_SET_PROTOCOL_FEATURES, 0x1, &protocol, 8);
+	return ret ? ret : t_served_tell(s, VU_SET_FEATURES, &features, 8, NULL, 0);
+}

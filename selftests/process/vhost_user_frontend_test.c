@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The front-end against a back-end that follows a script: what it sends, what it
+ * acknowledges, and that any reply but the due one ends in an error, not in a hang.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <vringlab/err.h>
+#include <vringlab/fd.h>
+#include <vringlab/loop.h>
+#include <vringlab/vhost_user_frontend.h>
+
+#include "kselftest_harness.h"
+#include "t.h"
+#include "t_fds.h"
+#include "t_peer.h"
+#include "t_ring.h"
+
+#define VERSION_1 (1ull << 32)
+#define BIT_30 (1ull << 30)
+
+/* How the script's request is answered; every other one is answered well. */
+enum answer {
+	ANSWER_WELL,
+	ANSWER_OTHER_ID,
+	ANSWER_WITHOUT_REPLY_FLAG,
+	ANSWER_WITH_NEED_REPLY,
+	ANSWER_VERSION_2,
+	ANSWER_TOO_SHORT,
+	ANSWER_TOO_LONG,
+	ANSWER_HUGE,
+	ANSWER_WITH_FD,
+	ANSWER_REFUSE,
+	ANSWER_NOTHING,
+	ANSWER_HALF,
+	ANSWER_CLOSE,
+	ANSWER_HALF_AND_CLOSE,
+	ANSWER_OTHER_INDEX,
+	ANSWER_BASE_TOO_LARGE,
+	ANSWER_IN_SINGLE_BYTES,
+};
+
+/**
+ * struct script - A back-end
+ * @features:	Offered.
+ * @protocol:	Offered protocol features.
+ * @request:	The request to answer by @answer.
+ * @seen:	Requests in their order.
+ * @acked:	SET_FEATURES.
+ * @acked_protocol: SET_PROTOCOL_FEATURES.
+ */
+struct script {
+	int listener;
+	uint64_t features;
+	uint64_t protocol;
+	uint32_t request;
+	enum answer answer;
+
+	pthread_t thread;
+	uint32_t seen[64];
+	uint32_t flags[64];
+	unsigned int fds[64];
+	unsigned int nr_seen;
+	uint64_t acked;
+	uint64_t acked_protocol;
+};
+
+static int receive_request(int fd, struct vu_header *hdr, union vu_payload *payload,
+			   unsigned int *nr_fds)
+{
+	union {
+		char bytes[CMSG_SPACE(8 * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { hdr, sizeof(*hdr) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.bytes,
+			      .msg_controllen = sizeof(control.bytes) };
+	struct cmsghdr *cmsg;
+	int fds[8];
+
+	if (recvmsg(fd, &msg, MSG_WAITALL | MSG_CMSG_CLOEXEC) != sizeof(*hdr))
+		return -ECONNRESET;
+	*nr_fds = 0;
+	cmsg = CMSG_FIRSTHDR(&msg);
+	if (cmsg) {
+		*nr_fds = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(fds, CMSG_DATA(cmsg), *nr_fds * sizeof(int));
+		for (unsigned int i = 0; i < *nr_fds; i++)
+			close(fds[i]);
+	}
+	if (hdr->size > sizeof(*payload))
+		return -EMSGSIZE;
+	return hdr->size ? t_read_until(fd, payload, hdr->size, T_DEADLINE_MS) : 0;
+}
+
+/* Sends the reply as the script wants it. Returns 0 to go on. */
+static int send_reply(const struct script *s, int fd, struct vu_header hdr,
+		      union vu_payload *payload)
+{
+	enum answer answer = hdr.request == s->request ? s->answer : ANSWER_WELL;
+	uint8_t bytes[sizeof(hdr) + sizeof(*payload)] = { 0 };
+	size_t len;
+
+	hdr.flags = 0x5;
+	hdr.size = 8;
+	hdr.request += answer == ANSWER_OTHER_ID;
+	if (answer == ANSWER_WITHOUT_REPLY_FLAG)
+		hdr.flags = 0x1;
+	if (answer == ANSWER_WITH_NEED_REPLY)
+		hdr.flags = 0xd;
+	if (answer == ANSWER_VERSION_2)
+		hdr.flags = 0x6;
+	if (answer == ANSWER_TOO_SHORT)
+		hdr.size = 4;
+	if (answer == ANSWER_TOO_LONG)
+		hdr.size = 16;
+	len = sizeof(hdr) + hdr.size;
+	if (answer == ANSWER_HUGE)
+		hdr.size = UINT32_MAX;
+	if (answer == ANSWER_REFUSE)
+		payload->u64 = 1;
+	if (answer == ANSWER_OTHER_INDEX)
+		payload->state.index++;
+	if (answer == ANSWER_BASE_TOO_LARGE)
+		payload->state.num = 65536;
+	memcpy(bytes, &hdr, sizeof(hdr));
+	memcpy(bytes + sizeof(hdr), payload, 8);
+	switch (answer) {
+	case ANSWER_NOTHING:
+		return 0;
+	case ANSWER_CLOSE:
+		return -1;
+	case ANSWER_HALF:
+		return t_peer_send(fd, bytes, 15, NULL, 0);
+	case ANSWER_HALF_AND_CLOSE:
+		t_peer_send(fd, bytes, 15, NULL, 0);
+		return -1;
+	case ANSWER_WITH_FD:
+		return t_peer_send(fd, bytes, len, &fd, 1);
+	case ANSWER_IN_SINGLE_BYTES:
+		for (size_t i = 0; i < len; i++)
+			if (t_peer_send(fd, bytes + i, 1, NULL, 0))
+				return -1;
+		return 0;
+	default:
+		return t_peer_send(fd, bytes, len, NULL, 0);
+	}
+}
+
+/* Returns whether a reply is due, with its payload. */
+static bool act(struct script *s, const struct vu_header *hdr, union vu_payload *payload)
+{
+	bool ack = hdr->flags & 0x8;
+
+	switch (hdr->request) {
+	case VU_GET_FEATURES:
+		payload->u64 = s->features;
+		return true;
+	case VU_GET_PROTOCOL_FEATURES:
+		payload->u64 = s->protocol;
+		return true;
+	case VU_GET_VRING_BASE:
+		payload->state.num = 77;
+		return true;
+	case VU_SET_FEATURES:
+		s->acked = payload->u64;
+		break;
+	case VU_SET_PROTOCOL_FEATURES:
+		s->acked_protocol = payload->u64;
+		break;
+	}
+	payload->u64 = 0;
+	return ack;
+}
+
+static void *follow(void *arg)
+{
+	struct script *s = arg;
+	int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
+	union vu_payload payload;
+	struct vu_header hdr;
+	unsigned int nr_fds;
+
+	while (s->nr_seen < 64 && !receive_request(fd, &hdr, &payload, &nr_fds)) {
+		s->seen[s->nr_seen] = hdr.request;
+		s->flags[s->nr_seen] = hdr.flags;
+		s->fds[s->nr_seen++] = nr_fds;
+		if (act(s, &hdr, &payload) && send_reply(s, fd, hdr, &payload))
+			break;
+	}
+	close(fd);
+	return NULL;
+}
+
+/* All that a front-end does with one virtqueue. */
+static int whole_life(struct vu_frontend *fe, const struct t_ring *ring, uint16_t *base,
+		      struct vl_err *err)
+{
+	const struct vu_frontend_region region = t_ring_region(ring);
+	const struct vu_frontend_vring vring = t_ring_vring(ring, 0);
+	int ret;
+
+	ret = vu_frontend_negotiate(fe, VERSION_1, err);
+	if (!ret)
+		ret = vu_frontend_set_mem_table(fe, &region, 1, err);
+	if (!ret)
+		ret = vu_frontend_start_vring(fe, &vring, err);
+	if (!ret)
+		ret = vu_frontend_stop_vring(fe, 0, base, err);
+	return ret;
+}
+
+static int may_use_io_uring(void)
+{
+	struct loop *loop;
+	int ret = loop_create(&loop, NULL);
+
+	if (!ret)
+		loop_destroy(loop);
+	return ret != -EPERM && ret != -ENOSYS;
+}
+
+#define NEEDS_IO_URING()                                                                         \
+	do {                                                                                     \
+		if (!may_use_io_uring())                                                         \
+			SKIP(return, "io_uring is disabled: sysctl kernel.io_uring_disabled=0"); \
+	} while (0)
+
+FIXTURE(frontend)
+{
+	char dir[64];
+	char path[96];
+	struct script script;
+	struct vu_frontend *fe;
+	struct t_ring ring;
+	struct vl_err err;
+	bool running;
+};
+
+FIXTURE_SETUP(frontend)
+{
+	memset(self, 0, sizeof(*self));
+	NEEDS_IO_URING();
+	ASSERT_EQ(0, t_tmpdir_create(self->dir));
+	snprintf(self->path, sizeof(self->path), "%s/s", self->dir);
+	ASSERT_EQ(0, t_ring_create(&self->ring));
+	self->script.listener = t_peer_listen(self->path);
+	self->script.features = VERSION_1 | BIT_30;
+	self->script.protocol = 1ull << 3;
+}
+
+FIXTURE_TEARDOWN(frontend)
+{
+	vu_frontend_destroy(self->fe);
+	if (self->running)
+		pthread_join(self->script.thread, NULL);
+	if (self->dir[0])
+		close(self->script.listener);
+	t_ring_destroy(&self->ring);
+	t_tmpdir_remove(self->dir);
+}
+
+static int meet(FIXTURE_DATA(frontend) * self)
+{
+	int ret = pthread_create(&self->script.thread, NULL, follow, &self->script);
+
+	self->running = !ret;
+	if (ret)
+		return -ret;
+	return vu_frontend_connect(&self->fe, self->path, T_DEADLINE_MS, &self->err);
+}
+
+TEST_F(frontend, sends_what_a_virtqueue_needs_in_the_order_of_the_specification)
+{
+	static const uint32_t order[] = {
+		VU_SET_OWNER,
+		VU_GET_FEATURES,
+		VU_GET_PROTOCOL_FEATURES,
+		VU_SET_PROTOCOL_FEATURES,
+		VU_SET_FEATURES,
+		VU_SET_MEM_TABLE,
+		VU_SET_VRING_NUM,
+		VU_SET_VRING_BASE,
+		VU_SET_VRING_ADDR,
+		VU_SET_VRING_CALL,
+		VU_SET_VRING_KICK,
+		VU_SET_VRING_ENABLE,
+		VU_GET_VRING_BASE,
+	};
+	uint16_t base = 0;
+
+	ASSERT_EQ(0, meet(self));
+	ASSERT_EQ(0, whole_life(self->fe, &self->ring, &base, &self->err))
+	TH_LOG("%s", self->err.msg);
+	EXPECT_EQ(77, base);
+	ASSERT_EQ(13u, self->script.nr_seen);
+	for (int i = 0; i < 13; i++) {
+		bool fds = order[i] == VU_SET_MEM_TABLE || order[i] == VU_SET_VRING_CALL ||
+			   order[i] == VU_SET_VRING_KICK;
+
+		EXPECT_EQ(order[i], self->script.seen[i]);
+		EXPECT_EQ(fds ? 1u : 0u, self->script.fds[i]);
+		/* an acknowledgement is asked for from SET_FEATURES on, never of a get */
+		EXPECT_EQ(i >= 4 && i < 12 ? 0x9u : 0x1u, self->script.flags[i]);
+	}
+}
+
+TEST_F(frontend, does_without_acknowledgements_where_none_are_offered)
+{
+	self->script.protocol = 0;
+	ASSERT_EQ(0, meet(self));
+	ASSERT_EQ(0, whole_life(self->fe, &self->ring, NULL, &self->err));
+	for (int i = 0; i < 13; i++)
+		EXPECT_EQ(0x1u, self->script.flags[i]);
+}
+
+TEST_F(frontend, acknowledges_nothing_that_it_does_not_implement)
+{
+	self->script.features = UINT64_MAX;
+	self->script.protocol = UINT64_MAX;
+	ASSERT_EQ(0, meet(self));
+	ASSERT_EQ(0, whole_life(self->fe, &self->ring, NULL, &self->err));
+	EXPECT_EQ(VERSION_1 | BIT_30, self->script.acked);
+	EXPECT_EQ(1ull << 3, self->script.acked_protocol);
+}
+
+TEST_F(frontend, wants_what_is_not_offered_and_fails_with_enotsup)
+{
+	self->script.features = BIT_30;
+	ASSERT_EQ(0, meet(self));
+	EXPECT_EQ(-ENOTSUP, vu_frontend_negotiate(self->fe, VERSION_1, &self->err));
+	EXPECT_NE(NULL, strstr(self->err.msg, "0x100000000"));
+}
+
+TEST_F(frontend, needs_bit_30_and_fails_without_with_enotsup)
+{
+	self->script.features = VERSION_1;
+	ASSERT_EQ(0, meet(self));
+	EXPECT_EQ(-ENOTSUP, vu_frontend_negotiate(self->fe, VERSION_1, &self->err));
+}
+
+TEST_F(frontend, refuses_a_memory_table_of_none_or_nine_regions)
+{
+	struct vu_frontend_region regions[9];
+
+	for (int i = 0; i < 9; i++)
+		regions[i] = t_ring_region(&self->ring);
+	ASSERT_EQ(0, meet(self));
+	EXPECT_EQ(-EINVAL, vu_frontend_set_mem_table(self->fe, regions, 0, &self->err));
+	EXPECT_EQ(-EINVAL, vu_frontend_set_mem_table(self->fe, regions, 9, &self->err));
+}
+
+TEST_F(frontend, fails_at_once_after_the_connection_is_over)
+{
+	self->script.request = VU_GET_FEATURES;
+	self->script.answer = ANSWER_CLOSE;
+	ASSERT_EQ(0, meet(self));
+	EXPECT_EQ(-ECONNRESET, vu_frontend_negotiate(self->fe, VERSION_1, &self->err));
+	EXPECT_EQ(-ECONNRESET, vu_frontend_negotiate(self->fe, VERSION_1, &self->err));
+	EXPECT_NE(NULL, strstr(self->err.msg, "over"));
+	EXPECT_EQ(-ECONNRESET, vu_frontend_stop_vring(self->fe, 0, NULL, &self->err));
+}
+
+TEST_F(frontend, can_go_on_after_a_refusal)
+{
+	const struct vu_frontend_region region = t_ring_region(&self->ring);
+
+	self->script.request = VU_SET_MEM_TABLE;
+	self->script.answer = ANSWER_REFUSE;
+	ASSERT_EQ(0, meet(self));
+	ASSERT_EQ(0, vu_frontend_negotiate(self->fe, VERSION_1, &self->err));
+	EXPECT_EQ(-EIO, vu_frontend_set_mem_table(self->fe, &region, 1, &self->err));
+	EXPECT_NE(NULL, strstr(self->err.msg, "SET_MEM_TABLE"));
+	EXPECT_EQ(0, vu_frontend_stop_vring(self->fe, 0, NULL, &self->err));
+}
+
+FIXTURE(connecting)
+{
+	char dir[64];
+	char path[200];
+	struct vu_frontend *fe;
+	struct vl_err err;
+	int fds_before;
+};
+
+FIXTURE_SETUP(connecting)
+{
+	memset(self, 0, sizeof(*self));
+	NEEDS_IO_URING();
+	ASSERT_EQ(0, t_tmpdir_create(self->dir));
+	snprintf(self->path, sizeof(self->path), "%s/s", self->dir);
+	self->fds_before = t_fds_count(0);
+}
+
+FIXTURE_TEARDOWN(connecting)
+{
+	if (!self->dir[0])
+		return;
+	EXPECT_EQ(NULL, self->fe);
+	EXPECT_EQ(self->fds_before, t_fds_count(0));
+	t_tmpdir_remove(self->dir);
+}
+
+TEST_F(connecting, to_nothing_is_enoent_and_the_message_has_the_path)
+{
+	EXPECT_EQ(-ENOENT, vu_frontend_connect(&self->fe, self->path, T_DEADLINE_MS, &self->err));
+	EXPECT_NE(NULL, strstr(self->err.msg, self->path));
+	EXPECT_NE(NULL, strstr(self->err.msg, "running?"));
+}
+
+TEST_F(connecting, to_a_socket_that_nobody_listens_on_is_econnrefused)
+{
+	close(t_peer_listen(self->path));
+	EXPECT_EQ(-ECONNREFUSED,
+		  vu_frontend_connect(&self->fe, self->path, T_DEADLINE_MS, &self->err));
+}
+
+TEST_F(connecting, to_a_path_that_is_too_long_is_enametoolong)
+{
+	memset(self->path, 'x', sizeof(self->path) - 1);
+	EXPECT_EQ(-ENAMETOOLONG,
+		  vu_frontend_connect(&self->fe, self->path, T_DEADLINE_MS, &self->err));
+}
+
+TEST_F(connecting, to_a_full_backlog_is_etimedout)
+{
+	int listener = t_peer_listen(self->path);
+	int fds[2];
+
+	/* the backlog of 1 takes two; nobody accepts */
+	fds[0] = t_peer_connect(self->path);
+	fds[1] = t_peer_connect(self->path);
+	ASSERT_LE(0, fds[1]);
+	EXPECT_EQ(-ETIMEDOUT, vu_frontend_connect(&self->fe, self->path, 50, &self->err));
+	close(fds[0]);
+	close(fds[1]);
+	close(listener);
+}
+
+FIXTURE(hostile)
+{
+	char dir[64];
+	char path[96];
+	struct script script;
+	struct t_ring ring;
+	struct vl_err err;
+	int fds_before;
+	bool running;
+};
+
+FIXTURE_VARIANT(hostile)
+{
+	uint32_t request;
+	enum answer answer;
+	int code;
+};
+
+#define HOSTILE(_name, _request, _answer, _code)                                       \
+	FIXTURE_VARIANT_ADD(hostile, _name)                                            \
+	{                                                                              \
+		.request = VU_##_request, .answer = ANSWER_##_answer, .code = (_code), \
+	}
+
+/* clang-format off */
+HOSTILE(get_other_id, GET_FEATURES, OTHER_ID, -EPROTO);
+HOSTILE(get_without_reply_flag, GET_FEATURES, WITHOUT_REPLY_FLAG, -EPROTO);
+HOSTILE(get_with_need_reply, GET_FEATURES, WITH_NEED_REPLY, -EPROTO);
+HOSTILE(get_version_2, GET_FEATURES, VERSION_2, -EPROTO);
+HOSTILE(get_too_short, GET_FEATURES, TOO_SHORT, -EPROTO);
+HOSTILE(get_too_long, GET_FEATURES, TOO_LONG, -EPROTO);
+HOSTILE(get_huge, GET_FEATURES, HUGE, -EPROTO);
+HOSTILE(get_with_fd, GET_FEATURES, WITH_FD, -EPROTO);
+HOSTILE(get_close, GET_FEATURES, CLOSE, -ECONNRESET);
+HOSTILE(get_half_and_close, GET_FEATURES, HALF_AND_CLOSE, -ECONNRESET);
+HOSTILE(get_nothing, GET_FEATURES, NOTHING, -ETIMEDOUT);
+HOSTILE(get_half, GET_FEATURES, HALF, -ETIMEDOUT);
+HOSTILE(get_in_single_bytes, GET_FEATURES, IN_SINGLE_BYTES, 0);
+HOSTILE(protocol_other_id, GET_PROTOCOL_FEATURES, OTHER_ID, -EPROTO);
+HOSTILE(ack_other_id, SET_MEM_TABLE, OTHER_ID, -EPROTO);
+HOSTILE(ack_with_need_reply, SET_MEM_TABLE, WITH_NEED_REPLY, -EPROTO);
+HOSTILE(ack_too_short, SET_MEM_TABLE, TOO_SHORT, -EPROTO);
+HOSTILE(ack_with_fd, SET_MEM_TABLE, WITH_FD, -EPROTO);
+HOSTILE(ack_nothing, SET_MEM_TABLE, NOTHING, -ETIMEDOUT);
+HOSTILE(ack_close, SET_MEM_TABLE, CLOSE, -ECONNRESET);
+HOSTILE(mem_table_refused, SET_MEM_TABLE, REFUSE, -EIO);
+HOSTILE(features_refused, SET_FEATURES, REFUSE, -EIO);
+HOSTILE(num_refused, SET_VRING_NUM, REFUSE, -EIO);
+HOSTILE(kick_refused, SET_VRING_KICK, REFUSE, -EIO);
+HOSTILE(enable_refused, SET_VRING_ENABLE, REFUSE, -EIO);
+HOSTILE(base_of_other_index, GET_VRING_BASE, OTHER_INDEX, -EPROTO);
+HOSTILE(base_too_large, GET_VRING_BASE, BASE_TOO_LARGE, -EPROTO);
+HOSTILE(base_close, GET_VRING_BASE, CLOSE, -ECONNRESET);
+/* clang-format on */
+
+FIXTURE_SETUP(hostile)
+{
+	struct script *s = &self->script;
+
+	memset(self, 0, sizeof(*self));
+	NEEDS_IO_URING();
+	ASSERT_EQ(0, t_tmpdir_create(self->dir));
+	snprintf(self->path, sizeof(self->path), "%s/s", self->dir);
+	ASSERT_EQ(0, t_ring_create(&self->ring));
+	s->listener = t_peer_listen(self->path);
+	s->features = VERSION_1 | BIT_30;
+	s->protocol = 1ull << 3;
+	s->request = variant->request;
+	s->answer = variant->answer;
+	self->fds_before = t_fds_count(0);
+	ASSERT_EQ(0, pthread_create(&s->thread, NULL, follow, s));
+	self->running = true;
+}
+
+FIXTURE_TEARDOWN(hostile)
+{
+	if (!self->running)
+		return;
+	pthread_join(self->script.thread, NULL);
+	EXPECT_EQ(self->fds_before, t_fds_count(0));
+	close(self->script.listener);
+	t_ring_destroy(&self->ring);
+	t_tmpdir_remove(self->dir);
+}
+
+TEST_F(hostile, answer_is_an_error_that_names_the_request)
+{
+	/* silence has to last; every other answer comes long before the deadline */
+	unsigned int timeout_ms = variant->code == -ETIMEDOUT ? 1000 : T_DEADLINE_MS;
+	struct vu_frontend *fe;
+	int ret;
+
+	ASSERT_EQ(0, vu_frontend_connect(&fe, self->path, timeout_ms, &self->err));
+	ret = whole_life(fe, &self->ring, NULL, &self->err);
+	vu_frontend_destroy(fe);
+	EXPECT_EQ(variant->code, ret) TH_LOG("%s", self->err.msg);
+	if (variant->code) {
+		EXPECT_EQ(variant->code, self->err.code);
+		EXPECT_NE(NULL, strstr(self->err.msg, vu_msg_name(variant->request)))
+		TH_LOG("%s", self->err.msg);
+	}
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,118 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# vringlab vmm, as far as it comes without KVM: options, and a KVM device that is
+# not there, not one, or not ours.
+
+. "$(dirname "$0")/../lib/ktap.sh"
+
+[ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
+
+# refused TEXT ARGUMENT...: exit 2, nothing on stdout, TEXT on stderr
+refused()
+{
+	local text=$1
+
+	shift
+	run "$vringlab" vmm "$@"
+	[ "$status" -eq 2 ] && is_empty "$tmp/out" && grep -qF -- "$text" "$tmp/err" &&
+		grep -q "vringlab vmm --help" "$tmp/err"
+}
+
+ping_refused()
+{
+	local text=$1
+
+	shift
+	refused "$text" --guest ring-ping --socket /nowhere "$@"
+}
+
+# unsupported COMMAND... -- TEXT...: exit 4 and one line that has each TEXT
+unsupported()
+{
+	local command=() text
+
+	while [ "$1" != -- ]; do
+		command+=("$1")
+		shift
+	done
+	shift
+	run "${command[@]}"
+	[ "$status" -eq 4 ] && is_empty "$tmp/out" && one_line "$tmp/err" || return 1
+	for text; do
+		grep -qF -- "$text" "$tmp/err" || return 1
+	done
+}
+
+# root passes any mode, so it becomes nobody
+without_permission()
+{
+	local as=()
+
+	: >"$tmp/kvm"
+	chmod 0 "$tmp/kvm"
+	chmod 0755 "$tmp"
+	[ "$(id -u)" -ne 0 ] || as=(setpriv --reuid=65534 --clear-groups)
+	unsupported "${as[@]}" "$vringlab" vmm --guest hello --kvm "$tmp/kvm" -- \
+		"$tmp/kvm" "Permission denied" "join its group"
+}
+
+help_states_each_option()
+{
+	local option
+
+	run "$vringlab" vmm --help
+	[ "$status" -eq 0 ] || return 1
+	for option in count depth doorbell dump-regs guest help json kvm memory queue-size \
+		size socket timeout wait; do
+		grep -q -- "^  --$option " "$tmp/out" || return 1
+	done
+}
+
+no_backend()
+{
+	run "$vringlab" vmm --guest ring-ping --socket "$tmp/none.sock"
+	[ "$status" -eq 1 ] && is_empty "$tmp/out" && one_line "$tmp/err" &&
+		grep -q "$tmp/none.sock" "$tmp/err"
+}
+
+ktap_print_header
+ktap_set_plan 27
+
+check "help states each option" help_states_each_option
+check "a guest is needed" refused "--guest hello or --guest ring-ping"
+check "an unknown guest is named" refused "no guest 'nosuch'" --guest nosuch
+check "an unknown option is named" refused "'--nosuch'" --guest hello --nosuch
+check "an argument is refused" refused "'more'" --guest hello more
+check "a missing value is named" refused "--guest needs a value" --guest
+check "ring-ping needs a socket" refused "needs --socket" --guest ring-ping
+check "hello has no socket" refused "--socket is for --guest ring-ping only" \
+	--guest hello --socket /nowhere
+check "hello has no count" refused "--count is for" --guest hello --count 3
+check "a count of 0 is refused" ping_refused "--count 0: out of range; it takes 1 to" --count 0
+check "a count that is no number is refused" ping_refused "--count x: not a number" --count x
+check "a negative count is refused" ping_refused "not a number" --count -1
+check "a size of 0 is refused" ping_refused "--size 0: out of range" --size 0
+check "a size above 1M is refused" ping_refused "out of range" --size 2M
+check "a queue size that is no power of two is refused" ping_refused "power of two" \
+	--queue-size 3
+check "a queue size of 1 is refused" ping_refused "power of two from 2" --queue-size 1
+check "a queue size above 32768 is refused" ping_refused "out of range" --queue-size 65536
+check "a depth above half of the queue is refused" ping_refused "depth must be 1 to 128" \
+	--depth 129
+check "an unknown doorbell is refused" ping_refused "pio or mmio" --doorbell bell
+check "an unknown wait is refused" ping_refused "halt or spin" --wait sleep
+check "a duration without unit is refused" ping_refused "with the unit" --timeout 5
+check "memory that does not hold the buffers is refused" ping_refused "give it more" \
+	--memory 2M --size 1M
+check "memory above 3G is refused" ping_refused "out of range" --memory 4G
+check "a missing back-end is named" no_backend
+check "a missing KVM device is named with the cure" \
+	unsupported "$vringlab" vmm --guest hello --kvm "$tmp/no-kvm" -- \
+	"$tmp/no-kvm" "No such file or directory" "kvm_intel or kvm_amd"
+check "a device that is not KVM is named" \
+	unsupported "$vringlab" vmm --guest hello --kvm /dev/null -- \
+	"KVM_GET_API_VERSION on /dev/null" "not a KVM device"
+check "a KVM device without permission is named with the cure" without_permission
+
+ktap_finished

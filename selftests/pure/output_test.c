@@ -1,0 +1,518 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What 'vringlab stat' and 'vringlab hist' print, of made-up reports.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include <vringlab/err.h>
+
+/* The command is no library; found beside user/include. */
+#include "../vringlab/output.c"
+#include "../vringlab/output_json.c"
+#include "../vringlab/output_text.c"
+#include "../vringlab/report.c"
+
+#include "kselftest_harness.h"
+
+TEST(times_have_three_digits_and_a_unit)
+{
+	static const struct {
+		uint64_t ns;
+		const char *text;
+	} times[] = {
+		{ 0, "0ns" },
+		{ 1, "1ns" },
+		{ 999, "999ns" },
+		{ 1000, "1.00us" },
+		{ 1004, "1.00us" },
+		{ 1005, "1.01us" },
+		{ 9994, "9.99us" },
+		{ 9995, "10.0us" },
+		{ 12349, "12.3us" },
+		{ 99949, "99.9us" },
+		{ 99950, "100us" },
+		{ 999499, "999us" },
+		{ 999500, "1.00ms" },
+		{ 12345678, "12.3ms" },
+		{ 999499999, "999ms" },
+		{ 999500000, "1.00s" },
+		{ 12345678901, "12.3s" },
+		{ 1234567890123, "1235s" },
+		{ UINT64_MAX, "18446744074s" },
+	};
+	char buf[OUTPUT_TIME_SIZE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++)
+		EXPECT_STREQ(times[i].text, output_time(buf, times[i].ns, false));
+	EXPECT_STREQ("999500", output_time(buf, 999500, true));
+	EXPECT_STREQ("18446744073709551615", output_time(buf, UINT64_MAX, true));
+}
+
+/* One vring, all hops seen, and a span with a few values. */
+FIXTURE(report)
+{
+	struct report report;
+	struct report_vring vring;
+	struct vl_hist hist;
+	struct vl_hist empty;
+	struct vlnl_probe probes[VLNL_NR_HOPS + 1];
+	struct vl_err err;
+	char *text;
+	size_t len;
+	FILE *f;
+};
+
+FIXTURE_SETUP(report)
+{
+	memset(self, 0, sizeof(*self));
+	self->hist = (struct vl_hist){
+		.count = 10,
+		.sum = 15000,
+		.min = 1030,
+		.max = 5500,
+		.sub_bits = VRINGLAB_HIST_SUB_BITS,
+		.nr_buckets = 3,
+		/* 1024 to 1151, 1152 to 1279, 5120 to 5631 */
+		.buckets = { { 64, 7 }, { 65, 2 }, { 82, 1 } },
+	};
+	self->empty.sub_bits = VRINGLAB_HIST_SUB_BITS;
+	for (uint32_t hop = 0; hop < VLNL_NR_HOPS; hop++) {
+		strcpy(self->probes[hop].name, vlnl_hop_name(hop));
+		self->probes[hop].hops = VLNL_HOP(hop);
+		self->probes[hop].state = VRINGLAB_PROBE_STATE_ATTACHED;
+	}
+	self->vring.vring = (struct vlnl_vring){
+		.id = 3,
+		.label = "loop.0",
+		.backend = VRINGLAB_BACKEND_VHOST_USER,
+		.pid = 4711,
+	};
+	self->vring.counters.present = (1ull << VLNL_NR_COUNTERS) - 1;
+	self->vring.counters.value[VLNL_COUNTER_KICKS] = 10;
+	self->vring.counters.value[VLNL_COUNTER_KICKS_KVM] = 10;
+	for (unsigned int s = 0; s < VLNL_NR_SPANS; s++)
+		self->vring.spans[s] = &self->empty;
+	self->vring.spans[VRINGLAB_SPAN_KICK_WAKE] = &self->hist;
+	self->report = (struct report){
+		.vrings = &self->vring,
+		.nr_vrings = 1,
+		.probes = self->probes,
+		.nr_probes = VLNL_NR_HOPS,
+	};
+	self->f = open_memstream(&self->text, &self->len);
+	ASSERT_NE(NULL, self->f);
+}
+
+FIXTURE_TEARDOWN(report)
+{
+	fclose(self->f);
+	free(self->text);
+}
+
+static const char stat_text[] =
+	"# vring 3 'loop.0': vhost-user back-end, pid 4711\n"
+	"# counter               count  what\n"
+	"kicks                      10  signals of the kick eventfd\n"
+	"kicks-kvm                  10  kicks by a guest's doorbell, through an ioeventfd\n"
+	"# 25 more are 0 (--all shows them)\n"
+	"# span              count      min      p50      p90      p99    p99.9      max\n"
+	"exit-kick               0        -        -        -        -        -        -\n"
+	"kick-wake              10   1.03us   1.09us   1.22us   5.38us   5.38us   5.50us\n"
+	"wake-call               0        -        -        -        -        -        -\n"
+	"call-inject             0        -        -        -        -        -        -\n"
+	"inject-entry            0        -        -        -        -        -        -\n"
+	"kick-entry              0        -        -        -        -        -        -\n";
+
+TEST_F(report, stat_shows_counters_and_percentiles)
+{
+	struct output_options options = { .span = -1 };
+
+	ASSERT_EQ(0, output_stat(self->f, &self->report, &options, &self->err));
+	EXPECT_STREQ(stat_text, self->text);
+}
+
+TEST_F(report, stat_shows_the_registration)
+{
+	struct output_options options = { .span = -1 };
+
+	self->vring.vring.has_wake_user_data = true;
+	self->vring.vring.wake_user_data = 0xabcdef0123456789;
+	self->vring.vring.persist = true;
+	self->vring.vring.backend = 77;
+	ASSERT_EQ(0, output_stat(self->f, &self->report, &options, &self->err));
+	EXPECT_NE(NULL,
+		  strstr(self->text, "# vring 3 'loop.0': unknown back-end, pid 4711, persistent\n"
+				     "# io_uring user_data of a wake: 0xabcdef0123456789\n"));
+}
+
+/* Lines that begin with @prefix. */
+static unsigned int count_lines(const char *text, const char *prefix)
+{
+	unsigned int nr = 0;
+
+	while (text && *text) {
+		nr += !strncmp(text, prefix, strlen(prefix));
+		text = strchr(text, '\n');
+		text = text ? text + 1 : NULL;
+	}
+	return nr;
+}
+
+static size_t longest_line(const char *text)
+{
+	size_t longest = 0;
+
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+
+		if (len > longest)
+			longest = len;
+		text += len + (text[len] == '\n');
+	}
+	return longest;
+}
+
+TEST_F(report, stat_all_shows_every_counter_that_the_module_has)
+{
+	struct output_options options = { .span = -1, .all = true };
+
+	self->vring.counters.present &= ~(1ull << VLNL_COUNTER_ACAUSAL);
+	ASSERT_EQ(0, output_stat(self->f, &self->report, &options, &self->err));
+	for (unsigned int i = 0; i < VLNL_NR_COUNTERS; i++) {
+		char prefix[32];
+
+		snprintf(prefix, sizeof(prefix), "%s ", vlnl_counter_info[i].name);
+		EXPECT_EQ(i != VLNL_COUNTER_ACAUSAL, count_lines(self->text, prefix));
+	}
+	EXPECT_EQ(NULL, strstr(self->text, "more are 0"));
+	EXPECT_GE(80u, longest_line(self->text));
+}
+
+TEST_F(report, stat_ns_has_plain_numbers)
+{
+	struct output_options options = { .span = -1, .ns = true };
+
+	ASSERT_EQ(0, output_stat(self->f, &self->report, &options, &self->err));
+	EXPECT_NE(NULL, strstr(self->text, "# span (ns)         count"));
+	EXPECT_EQ(1u, count_lines(self->text, "kick-wake              10     1030     1088 "));
+}
+
+TEST_F(report, missing_hops_are_named_with_the_reason)
+{
+	struct output_options options = { .span = -1 };
+
+	/* Two probes for one hop, one of them for another as well. */
+	strcpy(self->probes[VLNL_NR_HOPS].name, "accept");
+	self->probes[VLNL_NR_HOPS].hops = VLNL_HOP(VRINGLAB_HOP_INJECT);
+	self->probes[VLNL_NR_HOPS].type = VRINGLAB_PROBE_TYPE_TRACEPOINT;
+	self->probes[VLNL_NR_HOPS].state = VRINGLAB_PROBE_STATE_ABSENT;
+	self->probes[VRINGLAB_HOP_INJECT].hops |= VLNL_HOP(VRINGLAB_HOP_CALL);
+	self->report.nr_probes++;
+	ASSERT_EQ(0, output_stat(self->f, &self->report, &options, &self->err));
+	EXPECT_EQ(0u, count_lines(self->text, "# hop "));
+
+	/* Calls have another one. */
+	self->probes[VRINGLAB_HOP_INJECT].state = VRINGLAB_PROBE_STATE_FAILED;
+	self->probes[VRINGLAB_HOP_INJECT].error = EBUSY;
+	ASSERT_EQ(0, output_stat(self->f, &self->report, &options, &self->err));
+	EXPECT_NE(NULL, strstr(self->text, "# hop inject is not seen, its spans stay empty:\n"
+					   "#   function inject: failed, Device or resource busy\n"
+					   "#   tracepoint accept: absent\n"));
+	EXPECT_EQ(1u, count_lines(self->text, "# hop "));
+}
+
+TEST_F(report, probe_of_two_hops_serves_both)
+{
+	struct output_options options = { .span = -1 };
+
+	self->probes[VRINGLAB_HOP_EXIT].state = VRINGLAB_PROBE_STATE_ABSENT;
+	self->probes[VRINGLAB_HOP_ENTRY].state = VRINGLAB_PROBE_STATE_ABSENT;
+	self->probes[VRINGLAB_HOP_INJECT].state = VRINGLAB_PROBE_STATE_IDLE;
+	self->probes[VRINGLAB_HOP_INJECT].hops |= VLNL_HOP(VRINGLAB_HOP_EXIT);
+	ASSERT_EQ(0, output_stat(self->f, &self->report, &options, &self->err));
+	EXPECT_EQ(1u, count_lines(self->text, "# hop "));
+	EXPECT_EQ(1u, count_lines(self->text, "# hop entry is not seen"));
+}
+
+TEST_F(report, what_eventfds_show_by_themselves_is_not_called_unseen)
+{
+	struct output_options options = { .span = -1 };
+
+	self->probes[VRINGLAB_HOP_WAKE].state = VRINGLAB_PROBE_STATE_ABSENT;
+	self->probes[VRINGLAB_HOP_KICK].state = VRINGLAB_PROBE_STATE_FAILED;
+	ASSERT_EQ(0, output_stat(self->f, &self->report, &options, &self->err));
+	EXPECT_EQ(1u, count_lines(self->text, "# hop "));
+	EXPECT_EQ(1u, count_lines(self->text, "# hop kick is seen by its eventfd only:"));
+
+	/* Reads are all there is to see, unless completions take the kicks. */
+	self->vring.vring.has_wake_user_data = true;
+	rewind(self->f);
+	ASSERT_EQ(0, output_stat(self->f, &self->report, &options, &self->err));
+	EXPECT_NE(NULL, strstr(self->text, "# hop wake is seen by its eventfd only:\n"
+					   "#   function wake: absent\n"));
+}
+
+TEST_F(report, without_vrings_one_line_says_so)
+{
+	struct output_options options = { .span = -1 };
+
+	self->report.nr_vrings = 0;
+	ASSERT_EQ(0, output_stat(self->f, &self->report, &options, &self->err));
+	EXPECT_STREQ("no vrings registered\n", self->text);
+	ASSERT_EQ(0, output_hist(self->f, &self->report, &options, &self->err));
+	EXPECT_STREQ("no vrings registered\nno vrings registered\n", self->text);
+}
+
+static const char hist_text[] =
+	"# vring 3 'loop.0': vhost-user back-end, pid 4711\n"
+	"# span kick-wake: 10 values, mean 1.50us\n"
+	"#    from     below       count   share\n"
+	"   1.02us    1.15us           7  70.00% **************************************\n"
+	"   1.15us    1.28us           2  20.00% ***********\n"
+	"   5.12us    5.63us           1  10.00% ******\n"
+	"# min 1.03us  p50 1.09us  p90 1.22us  p99 5.38us  p99.9 5.38us  max 5.50us\n";
+
+TEST_F(report, hist_shows_bars)
+{
+	struct output_options options = { .span = VRINGLAB_SPAN_KICK_WAKE };
+
+	ASSERT_EQ(0, output_hist(self->f, &self->report, &options, &self->err));
+	EXPECT_STREQ(hist_text, self->text);
+}
+
+TEST_F(report, hist_shows_all_spans_by_default)
+{
+	struct output_options options = { .span = -1 };
+
+	ASSERT_EQ(0, output_hist(self->f, &self->report, &options, &self->err));
+	EXPECT_EQ(6u, count_lines(self->text, "# span "));
+	EXPECT_NE(NULL, strstr(self->text, "# span kick-entry: no values\n"));
+}
+
+TEST_F(report, hist_joins_buckets_and_loses_no_value)
+{
+	struct output_options options = { .span = VRINGLAB_SPAN_KICK_WAKE, .ns = true };
+	uint64_t below = 0, sum = 0;
+	char *line;
+
+	self->hist = (struct vl_hist){ .sub_bits = VRINGLAB_HIST_SUB_BITS, .max = 20000 };
+	/* 64 buckets of 8 powers of two: 4 would be joined for 16 rows. */
+	for (unsigned int i = 0; i < 64; i++) {
+		self->hist.buckets[i] = (struct vl_hist_bucket){ 40 + i, i + 1 };
+		self->hist.count += i + 1;
+	}
+	self->hist.nr_buckets = 64;
+	ASSERT_EQ(0, output_hist(self->f, &self->report, &options, &self->err));
+	EXPECT_EQ(16u, count_lines(self->text, " "));
+	EXPECT_GE(80u, longest_line(self->text));
+	for (line = strtok(self->text, "\n"); line; line = strtok(NULL, "\n")) {
+		unsigned long long from, to, count;
+		int fields;
+
+		if (line[0] == '#')
+			continue;
+		fields = sscanf(line, "%llu %llu %llu", &from, &to, &count);
+		ASSERT_EQ(3, fields);
+		EXPECT_LT(from, to);
+		if (below)
+			EXPECT_EQ(below, from);
+		below = to;
+		sum += count;
+	}
+	EXPECT_EQ(self->hist.count, sum);
+}
+
+TEST_F(report, hist_has_no_end_for_the_last_bucket)
+{
+	struct output_options options = { .span = VRINGLAB_SPAN_KICK_WAKE };
+
+	self->hist.buckets[2].index = VRINGLAB_HIST_BUCKETS - 1;
+	ASSERT_EQ(0, output_hist(self->f, &self->report, &options, &self->err));
+	EXPECT_NE(NULL, strstr(self->text, "    2062s       inf           1  10.00%"));
+}
+
+TEST_F(report, failed_write_is_an_error)
+{
+	struct output_options options = { .span = -1 };
+	FILE *full = fopen("/dev/full", "w");
+
+	if (!full)
+		SKIP(return, "/dev/full is missing: mount a /dev");
+	EXPECT_EQ(-ENOSPC, output_stat(full, &self->report, &options, &self->err));
+	EXPECT_NE(NULL, strstr(self->err.msg, "No space left"));
+	options.json = true;
+	EXPECT_EQ(-ENOSPC, output_hist(full, &self->report, &options, &self->err));
+	fclose(full);
+}
+
+/* object[key], which must be there, be it null. */
+static struct json_object *member(struct json_object *object, const char *key)
+{
+	struct json_object *value = NULL;
+
+	return json_object_object_get_ex(object, key, &value) ? value : object;
+}
+
+static uint64_t member_u64(struct json_object *object, const char *key)
+{
+	return json_object_get_uint64(member(object, key));
+}
+
+TEST_F(report, stat_json_has_everything)
+{
+	struct output_options options = { .span = -1, .json = true };
+	struct json_object *root, *vring, *span, *probes, *hops;
+
+	self->vring.counters.value[VLNL_COUNTER_CALLS] = UINT64_MAX;
+	self->vring.counters.present &= ~(1ull << VLNL_COUNTER_ACAUSAL);
+	self->probes[VRINGLAB_HOP_KICK].hops |= VLNL_HOP(VRINGLAB_HOP_CALL);
+	ASSERT_EQ(0, output_stat(self->f, &self->report, &options, &self->err));
+	root = json_tokener_parse(self->text);
+	ASSERT_NE(NULL, root);
+	vring = json_object_array_get_idx(member(root, "vrings"), 0);
+	EXPECT_EQ(3u, member_u64(vring, "id"));
+	EXPECT_STREQ("loop.0", json_object_get_string(member(vring, "label")));
+	EXPECT_STREQ("vhost-user", json_object_get_string(member(vring, "backend")));
+	EXPECT_FALSE(json_object_object_get_ex(vring, "wake-user-data", NULL));
+	EXPECT_EQ(VLNL_NR_COUNTERS - 1, json_object_object_length(member(vring, "counters")));
+	EXPECT_EQ(UINT64_MAX, member_u64(member(vring, "counters"), "calls"));
+	EXPECT_EQ(0u, member_u64(member(vring, "counters"), "entries"));
+
+	EXPECT_EQ((size_t)VLNL_NR_SPANS, json_object_array_length(member(vring, "spans")));
+	span = json_object_array_get_idx(member(vring, "spans"), 0);
+	EXPECT_STREQ("exit-kick", json_object_get_string(member(span, "span")));
+	EXPECT_EQ(NULL, member(span, "min-ns"));
+	EXPECT_EQ(NULL, member(span, "p99.9-ns"));
+	span = json_object_array_get_idx(member(vring, "spans"), VRINGLAB_SPAN_KICK_WAKE);
+	EXPECT_EQ(10u, member_u64(span, "count"));
+	EXPECT_EQ(15000u, member_u64(span, "sum-ns"));
+	EXPECT_EQ(1030u, member_u64(span, "min-ns"));
+	EXPECT_EQ(1088u, member_u64(span, "p50-ns"));
+	EXPECT_EQ(5500u, member_u64(span, "max-ns"));
+	probes = member(root, "probes");
+	ASSERT_EQ((size_t)VLNL_NR_HOPS, json_object_array_length(probes));
+	hops = member(json_object_array_get_idx(probes, VRINGLAB_HOP_KICK), "hops");
+	ASSERT_EQ(2u, json_object_array_length(hops));
+	EXPECT_STREQ("kick", json_object_get_string(json_object_array_get_idx(hops, 0)));
+	EXPECT_STREQ("call", json_object_get_string(json_object_array_get_idx(hops, 1)));
+	hops = member(json_object_array_get_idx(probes, VRINGLAB_HOP_CALL), "hops");
+	EXPECT_EQ(1u, json_object_array_length(hops));
+	json_object_put(root);
+}
+
+TEST_F(report, hist_json_has_every_bucket)
+{
+	struct output_options options = { .span = VRINGLAB_SPAN_KICK_WAKE, .json = true };
+	struct json_object *root, *spans, *buckets, *bucket;
+
+	self->hist.buckets[2].index = VRINGLAB_HIST_BUCKETS - 1;
+	ASSERT_EQ(0, output_hist(self->f, &self->report, &options, &self->err));
+	root = json_tokener_parse(self->text);
+	ASSERT_NE(NULL, root);
+	spans = member(json_object_array_get_idx(member(root, "vrings"), 0), "spans");
+	ASSERT_EQ(1u, json_object_array_length(spans));
+	buckets = member(json_object_array_get_idx(spans, 0), "buckets");
+	ASSERT_EQ(3u, json_object_array_length(buckets));
+	bucket = json_object_array_get_idx(buckets, 0);
+	EXPECT_EQ(1024u, member_u64(bucket, "from-ns"));
+	EXPECT_EQ(1152u, member_u64(bucket, "below-ns"));
+	EXPECT_EQ(7u, member_u64(bucket, "count"));
+	bucket = json_object_array_get_idx(buckets, 2);
+	EXPECT_EQ(15ull << 37, member_u64(bucket, "from-ns"));
+	EXPECT_EQ(NULL, member(bucket, "below-ns"));
+	json_object_put(root);
+}
+
+TEST_F(report, json_without_vrings_is_an_empty_list)
+{
+	struct output_options options = { .span = -1, .json = true };
+	struct json_object *root;
+
+	self->report.nr_vrings = 0;
+	ASSERT_EQ(0, output_stat(self->f, &self->report, &options, &self->err));
+	root = json_tokener_parse(self->text);
+	ASSERT_NE(NULL, root);
+	EXPECT_EQ(0u, json_object_array_length(member(root, "vrings")));
+	json_object_put(root);
+}
+
+/* What the dumps bring, joined: vrings 3 and 7, and another called "7". */
+FIXTURE(join)
+{
+	struct vlnl_vring vrings[3];
+	struct vlnl_counters counters[3];
+	struct vlnl_hist hists[2];
+	struct dumps dumps;
+	struct report report;
+	struct vl_err err;
+};
+
+FIXTURE_SETUP(join)
+{
+	memset(self, 0, sizeof(*self));
+	self->vrings[0] = (struct vlnl_vring){ .id = 3, .label = "net" };
+	self->vrings[1] = (struct vlnl_vring){ .id = 7, .label = "net" };
+	self->vrings[2] = (struct vlnl_vring){ .id = 9, .label = "7" };
+	/* Not in the vrings' order. */
+	for (unsigned int i = 0; i < 3; i++) {
+		self->counters[i].vring_id = self->vrings[2 - i].id;
+		self->counters[i].value[0] = self->vrings[2 - i].id;
+	}
+	self->hists[0] = (struct vlnl_hist){ .vring_id = 7, .span = VRINGLAB_SPAN_WAKE_CALL };
+	/* Of a newer module. */
+	self->hists[1] = (struct vlnl_hist){ .vring_id = 7, .span = VLNL_NR_SPANS };
+	self->dumps = (struct dumps){
+		.vrings = self->vrings,
+		.counters = self->counters,
+		.hists = self->hists,
+		.nr_vrings = 3,
+		.nr_counters = 3,
+		.nr_hists = 2,
+	};
+}
+
+FIXTURE_TEARDOWN(join)
+{
+	free(self->report.vrings);
+}
+
+TEST_F(join, all_are_wanted_by_default)
+{
+	ASSERT_EQ(0, join(&self->report, &self->dumps, NULL, &self->err));
+	ASSERT_EQ(3u, self->report.nr_vrings);
+	EXPECT_EQ(3u, self->report.vrings[0].counters.value[0]);
+	EXPECT_EQ(NULL, self->report.vrings[0].spans[VRINGLAB_SPAN_WAKE_CALL]);
+	EXPECT_EQ(&self->hists[0].hist, self->report.vrings[1].spans[VRINGLAB_SPAN_WAKE_CALL]);
+}
+
+TEST_F(join, label_may_name_several)
+{
+	ASSERT_EQ(0, join(&self->report, &self->dumps, "net", &self->err));
+	EXPECT_EQ(2u, self->report.nr_vrings);
+}
+
+TEST_F(join, id_wins_over_a_label_that_looks_like_it)
+{
+	ASSERT_EQ(0, join(&self->report, &self->dumps, "7", &self->err));
+	ASSERT_EQ(1u, self->report.nr_vrings);
+	EXPECT_EQ(7u, self->report.vrings[0].vring.id);
+}
+
+TEST_F(join, unknown_name_is_enxio)
+{
+	EXPECT_EQ(-ENXIO, join(&self->report, &self->dumps, "nte", &self->err));
+	EXPECT_NE(NULL, strstr(self->err.msg, "'nte'"));
+}
+
+TEST_F(join, vring_that_is_gone_in_the_second_dump_is_left_out)
+{
+	self->dumps.nr_counters = 2;
+	ASSERT_EQ(0, join(&self->report, &self->dumps, NULL, &self->err));
+	EXPECT_EQ(2u, self->report.nr_vrings);
+}
+
+TEST_HARNESS_MAIN
