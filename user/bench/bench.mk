@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The programs of scripts/bench; no part of the installed command. With the rules
+# of ../Makefile:
+#
+#   make -C user -f bench/bench.mk O=/some/where bench
+
+include Makefile
+
+bench_out := $(out)/bench
+bench_programs := hops report roundtrip startexit wakes
+bench_bins := $(bench_programs:%=$(bench_out)/bench-%) $(bench_out)/microvm.bin
+
+bench_hops_objs := hops.o hop_vm.o tracer.o common.o
+bench_report_objs := report.o
+bench_roundtrip_objs := roundtrip.o loopback.o common.o
+bench_startexit_objs := startexit.o common.o
+bench_wakes_objs := wakes.o loopback.o common.o
+
+.PHONY: bench
+bench: all $(bench_bins)
+
+# $(1): program
+define bench_program
+$(bench_out)/bench-$(1): $(bench_$(1)_objs:%=$(bench_out)/%) $(lib_archives)
+	$$(call say,LD)
+	$$(Q)$$(CC) $$(all_ldflags) -o $$@ $(bench_$(1)_objs:%=$(bench_out)/%) \
+		$$(call rev,$$(lib_archives)) $$(PKG_LIBS) -lm
+bench_objs += $(bench_$(1)_objs:%=$(bench_out)/%)
+endef
+$(foreach p,$(bench_programs),$(eval $(call bench_program,$(p))))
+
+$(bench_out)/microvm.bin: $(bench_out)/microvm.o
+	$(call say,OBJCOPY)
+	$(Q)objcopy -O binary -j .text $< $@
+
+-include $(bench_objs:.o=.d)

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bench-hops: instructions that seeing a hop adds to it.
+ *
+ *   bench-hops MODULE RUNS
+ *
+ * To be run in a VM of one CPU that counts instructions (scripts/vm --icount):
+ * there the time stamp counter advances with each instruction, so that a
+ * difference of two readings is exact. Each run goes through all hops many times,
+ * first seen by nobody, then by kprobe trace events, then by the module, and
+ * takes the median of each hop. Prints the lines that bench-report reads, but
+ * only `pair`.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include <vringlab/err.h>
+#include <vringlab/nl.h>
+
+#include "common.h"
+#include "hop_vm.h"
+#include "tracer.h"
+
+#define ROUNDS 301
+#define WARM_UP 50
+#define CALIBRATION 1000000u
+
+enum hop {
+	HOP_KICK_WRITE,
+	HOP_DOORBELL, /* two exits, the kick and two entries */
+	HOP_WAKE,
+	HOP_CALL_INJECT, /* one system call: the call eventfd is an irqfd */
+	HOP_EXIT_ENTRY,
+	NR_HOPS,
+};
+
+static const char *const hop_names[NR_HOPS] = {
+	[HOP_KICK_WRITE] = "kick-write",   [HOP_DOORBELL] = "doorbell",	    [HOP_WAKE] = "wake",
+	[HOP_CALL_INJECT] = "call-inject", [HOP_EXIT_ENTRY] = "exit-entry",
+};
+
+/* A virtqueue's eventfds, and the VM that its call eventfd interrupts. */
+struct path {
+	int kick;
+	int call;
+	struct hop_vm vm;
+};
+
+/* Instructions of each hop. */
+struct cost {
+	double of[NR_HOPS];
+};
+
+static uint64_t ticks_per_1000;
+
+/* CALIBRATION instructions that take a processor one cycle for two of them. */
+static uint64_t quick_ticks(void)
+{
+	uint32_t nr = CALIBRATION / 2;
+	uint64_t begin = __rdtsc();
+
+	asm volatile("1: dec %0; jnz 1b" : "+r"(nr) : : "cc");
+	return __rdtsc() - begin;
+}
+
+/* As many, each of which waits for the one before it. */
+static uint64_t slow_ticks(void)
+{
+	uint32_t nr = CALIBRATION / 4, product = 3;
+	uint64_t begin = __rdtsc();
+
+	asm volatile("1: imul %1, %1; imul %1, %1; dec %0; jnz 1b"
+		     : "+r"(nr), "+r"(product)
+		     :
+		     : "cc");
+	return __rdtsc() - begin;
+}
+
+/* Interrupts only add, so that the least of some is exact. */
+static uint64_t least_of(uint64_t (*ticks)(void))
+{
+	uint64_t least = UINT64_MAX;
+
+	for (int i = 0; i < 5; i++) {
+		uint64_t t = ticks();
+
+		if (t < least)
+			least = t;
+	}
+	return least;
+}
+
+/* Where instructions are counted, quick and slow ones are the same. */
+static void calibrate(void)
+{
+	uint64_t quick = least_of(quick_ticks), slow = least_of(slow_ticks);
+	uint64_t apart = quick < slow ? slow - quick : quick - slow;
+
+	if (apart * 1000 > quick)
+		die("%u instructions take %llu or %llu ticks, not counted: use scripts/vm --icount",
+		    CALIBRATION, (unsigned long long)quick, (unsigned long long)slow);
+	ticks_per_1000 = (quick * 1000 + CALIBRATION / 2) / CALIBRATION;
+	fprintf(stderr, "%u instructions are %llu ticks\n", CALIBRATION, (unsigned long long)quick);
+}
+
+static int new_eventfd(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	if (fd < 0)
+		die_errno(errno, "eventfd");
+	return fd;
+}
+
+static void path_open(struct path *p)
+{
+	p->kick = new_eventfd();
+	p->call = new_eventfd();
+	hop_vm_open(&p->vm);
+	hop_vm_ioeventfd(&p->vm, p->kick);
+	hop_vm_irqfd(&p->vm, p->call);
+}
+
+/* From the taken kick to the entry that takes the interrupt. */
+static void answer(struct path *p, uint64_t ticks[NR_HOPS])
+{
+	uint64_t at[4];
+
+	at[0] = __rdtsc();
+	drain_eventfd(p->kick);
+	at[1] = __rdtsc();
+	signal_eventfd(p->call);
+	at[2] = __rdtsc();
+	hop_vm_run(&p->vm);
+	at[3] = __rdtsc();
+	ticks[HOP_WAKE] = at[1] - at[0];
+	ticks[HOP_CALL_INJECT] = at[2] - at[1];
+	ticks[HOP_EXIT_ENTRY] = at[3] - at[2];
+}
+
+/* Through all hops, once from a kick by write(2) and once from the guest's. */
+static void go(struct path *p, uint64_t ticks[NR_HOPS])
+{
+	uint64_t begin;
+
+	begin = __rdtsc();
+	signal_eventfd(p->kick);
+	ticks[HOP_KICK_WRITE] = __rdtsc() - begin;
+	answer(p, ticks);
+
+	begin = __rdtsc();
+	hop_vm_run(&p->vm);
+	ticks[HOP_DOORBELL] = __rdtsc() - begin;
+	answer(p, ticks);
+}
+
+static struct cost measure(struct path *p)
+{
+	static uint64_t samples[NR_HOPS][ROUNDS];
+	uint64_t ticks[NR_HOPS];
+	struct cost cost;
+
+	for (int i = 0; i < WARM_UP; i++)
+		go(p, ticks);
+	for (int i = 0; i < ROUNDS; i++) {
+		go(p, ticks);
+		for (int hop = 0; hop < NR_HOPS; hop++)
+			samples[hop][i] = ticks[hop];
+	}
+	for (int hop = 0; hop < NR_HOPS; hop++)
+		cost.of[hop] = (double)percentile_u64(samples[hop], ROUNDS, 50) * 1000 /
+			       (double)ticks_per_1000;
+	return cost;
+}
+
+static struct cost less(struct cost a, const struct cost *base)
+{
+	for (int hop = 0; hop < NR_HOPS; hop++)
+		a.of[hop] -= base->of[hop];
+	return a;
+}
+
+/* From the guest's doorbell to the exit after the entry that takes its interrupt. */
+static double total(const struct cost *c)
+{
+	return c->of[HOP_DOORBELL] + c->of[HOP_WAKE] + c->of[HOP_CALL_INJECT] +
+	       c->of[HOP_EXIT_ENTRY];
+}
+
+static void print_pair(const char *name, double ours, double other)
+{
+	printf("pair\t%s\t%.1f\t%.1f\n", name, ours, other);
+}
+
+static void print_costs(const char *what, const struct cost *c)
+{
+	fprintf(stderr, "%-8s", what);
+	for (int hop = 0; hop < NR_HOPS; hop++)
+		fprintf(stderr, " %s %.1f", hop_names[hop], c->of[hop]);
+	fputc('\n', stderr);
+}
+
+static struct cost measure_kprobes(struct path *p)
+{
+	struct cost cost;
+
+	kprobes_attach();
+	cost = measure(p);
+	kprobes_detach(ROUNDS + WARM_UP);
+	return cost;
+}
+
+static uint32_t register_vring(struct vlnl *nl, const struct path *p)
+{
+	struct vlnl_vring_add add = {
+		.label = "bench",
+		.backend = VRINGLAB_BACKEND_VHOST_USER,
+		.kick_fd = p->kick,
+		.call_fd = p->call,
+	};
+	struct vl_err err;
+	uint32_t id;
+
+	if (vlnl_vring_add(nl, &add, &id, &err))
+		die("%s", err.msg);
+	return id;
+}
+
+/*
+ * Each go() is two hits of each hop, and those through the other path are none: a
+ * module that misses some would be cheap for the wrong reason.
+ */
+static void check_counters(struct vlnl *nl, uint32_t id, uint64_t expected)
+{
+	static const enum vlnl_counter hits[] = {
+		VLNL_COUNTER_KICKS,   VLNL_COUNTER_WAKES,   VLNL_COUNTER_CALLS,
+		VLNL_COUNTER_INJECTS, VLNL_COUNTER_ENTRIES,
+	};
+	struct vlnl_counters counters;
+	struct vl_err err;
+
+	if (vlnl_counters_get(nl, id, &counters, &err))
+		die("%s", err.msg);
+	for (size_t i = 0; i < ARRAY_SIZE(hits); i++)
+		if (counters.value[hits[i]] != expected)
+			die("the module counts %llu %s, %llu took place",
+			    (unsigned long long)counters.value[hits[i]],
+			    vlnl_counter_info[hits[i]].name, (unsigned long long)expected);
+}
+
+struct traced {
+	struct cost own;
+	struct cost foreign;
+};
+
+static struct traced measure_module(struct path *own, struct path *foreign)
+{
+	struct traced traced;
+	struct vl_err err;
+	struct vlnl *nl;
+	uint32_t id;
+
+	if (vlnl_open(&nl, &err))
+		die("%s", err.msg);
+	id = register_vring(nl, own);
+	traced.own = measure(own);
+	traced.foreign = measure(foreign);
+	check_counters(nl, id, 2 * (WARM_UP + ROUNDS));
+	vlnl_close(nl);
+	return traced;
+}
+
+static void run(const char *module, struct path *own, struct path *foreign)
+{
+	struct cost base, base_foreign, kprobes, idle;
+	struct traced traced;
+
+	base = measure(own);
+	base_foreign = measure(foreign);
+	kprobes = measure_kprobes(own);
+	module_load(module);
+	idle = measure(own);
+	traced = measure_module(own, foreign);
+	module_unload();
+
+	print_costs("base", &base);
+	print_costs("kprobes", &kprobes);
+	print_costs("idle", &idle);
+	print_costs("own", &traced.own);
+	print_costs("foreign", &traced.foreign);
+
+	print_pair("idle", total(&idle), total(&base));
+	kprobes = less(kprobes, &base);
+	traced.own = less(traced.own, &base);
+	traced.foreign = less(traced.foreign, &base_foreign);
+	for (int hop = 0; hop < NR_HOPS; hop++)
+		print_pair(hop_names[hop], traced.own.of[hop], kprobes.of[hop]);
+	print_pair("all", total(&traced.own), total(&kprobes));
+	print_pair("foreign", total(&traced.foreign), total(&kprobes));
+}
+
+int main(int argc, char **argv)
+{
+	struct path own, foreign;
+	int runs = argc == 3 ? atoi(argv[2]) : 0;
+
+	if (runs <= 0) {
+		fputs("usage: bench-hops MODULE RUNS\n", stderr);
+		return 2;
+	}
+	calibrate();
+	path_open(&own);
+	path_open(&foreign);
+	for (int i = 0; i < runs; i++)
+		run(argv[1], &own, &foreign);
+	return 0;
+}
