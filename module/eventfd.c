@@ -15,7 +15,8 @@
  *
  * KVM's irqfd stands before us in the queue and ends the walk (its entry has
  * priority and is exclusive). Its wake-up function is therefore hooked, and tells
- * what ours is not told. One of both is called, never both.
+ * what ours is not told. Only where our entry has priority as well, at a kick, can
+ * an irqfd stand behind us and both be told of one signal, which then counts once.
  */
 #include "vringlab.h"
 

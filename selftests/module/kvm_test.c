@@ -569,6 +569,26 @@ TEST_F_TIMEOUT(irqfd, a_call_after_its_irqfd_is_gone_injects_nothing, SLOW)
 	ASSERT_TRUE(EVENTUALLY(nr_injects(&self->g, self->v.id) == 2));
 }
 
+/* One machine's kick may be another's interrupt: its irqfd comes after our entry. */
+TEST_F_TIMEOUT(irqfd, a_kick_that_is_an_interrupt_as_well_is_one_kick, SLOW)
+{
+	const int kick = self->v.kick_fd;
+	int i;
+
+	vcpu_init(_metadata, &self->m, &self->c, 0, guest_kick, 0, 0);
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, eventfd_write(kick, 1));
+		set_irqfd(_metadata, &self->m, kick, 0);
+		ASSERT_EQ(0, eventfd_write(kick, 1));
+		ASSERT_EQ(0, eventfd_write(kick, 1));
+		set_irqfd(_metadata, &self->m, kick, KVM_IRQFD_FLAG_DEASSIGN);
+	}
+	stats_get(_metadata, &self->g, self->v.id, &self->s);
+	EXPECT_CNT(9, KICKS);
+	EXPECT_CNT(9, KICKS_WRITE);
+	EXPECT_CNT(0, CALLS);
+}
+
 TEST_F_TIMEOUT(irqfd, a_new_route_changes_no_count, SLOW)
 {
 	uint64_t i;
