@@ -65,6 +65,17 @@ static bool faulty(const struct backend *b, enum fault fault)
 	return b->fault == fault && b->kicks > 1;
 }
 
+/* What a device side would never do. */
+static void push_anything(struct vring_dev *vq, uint32_t id, uint32_t len)
+{
+	vring_used_elem_t *elem = &vq->ring.used->ring[vq->used_idx & (vq->ring.num - 1)];
+
+	elem->id = htole32(id);
+	elem->len = htole32(len);
+	__atomic_store_n(&vq->ring.used->idx, htole16(++vq->used_idx), __ATOMIC_RELEASE);
+	vq->since_call++;
+}
+
 static void answer(struct backend *b, const struct vring_chain *chain)
 {
 	uint32_t len = chain->iov[1].iov_len;
@@ -76,11 +87,11 @@ static void answer(struct backend *b, const struct vring_chain *chain)
 	if (faulty(b, FAULT_SHORT))
 		len--;
 	if (faulty(b, FAULT_BAD_ID))
-		vring_dev_push(&b->vq, chain->head + 1, len);
+		push_anything(&b->vq, chain->id + 1, len);
 	else
-		vring_dev_push(&b->vq, chain->head, len);
+		vring_dev_push(&b->vq, chain, len);
 	if (faulty(b, FAULT_TWICE))
-		vring_dev_push(&b->vq, chain->head, len);
+		push_anything(&b->vq, chain->id, len);
 	b->chains++;
 }
 
@@ -136,18 +147,25 @@ static int backend_start(struct backend *b, struct vmm_ring_ping *ping)
 		.size = mem->size,
 		.host = mem->host,
 	};
-	struct vring_layout layout;
+	const struct vring_addrs addrs = {
+		.desc = (uintptr_t)ping->desc,
+		.avail = (uintptr_t)ping->avail,
+		.used = (uintptr_t)ping->used,
+	};
+	struct vring_dev_config config = { .mem = &b->mem };
+	struct vring_mem_miss miss;
 	int ret;
 
 	b->ping = ping;
 	ret = vring_mem_add(&b->mem, &region);
 	if (ret)
 		return ret;
-	ret = vring_layout_resolve(&layout, &b->mem, ping->config.queue_size, (uintptr_t)ping->desc,
-				   (uintptr_t)ping->avail, (uintptr_t)ping->used);
+	ret = vring_layout_resolve(&config.ring, &b->mem, false, ping->config.queue_size, &addrs,
+				   &miss);
+	if (!ret)
+		ret = vring_dev_init(&b->vq, &config);
 	if (ret)
 		return ret;
-	vring_dev_init(&b->vq, &layout, &b->mem, 0);
 	b->stop_fd = eventfd(0, EFD_CLOEXEC);
 	b->silent_fd = eventfd(0, EFD_CLOEXEC);
 	if (b->stop_fd < 0 || b->silent_fd < 0)

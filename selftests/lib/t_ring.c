@@ -18,7 +18,7 @@
 
 int t_ring_create(struct t_ring *ring)
 {
-	struct vring_layout layout = { .num = T_RING_NUM };
+	struct vring_drv_config config = { .ring.num = T_RING_NUM, .slots = ring->slots };
 
 	*ring = (struct t_ring){ .memfd = -1, .kick = -1, .call = -1 };
 	ring->memfd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -35,10 +35,10 @@ int t_ring_create(struct t_ring *ring)
 	ring->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (ring->kick < 0 || ring->call < 0)
 		return -errno;
-	layout.desc = (void *)(ring->mem + DESC);
-	layout.avail = (void *)(ring->mem + AVAIL);
-	layout.used = (void *)(ring->mem + USED);
-	vring_drv_init(&ring->drv, &layout, ring->chain_next, ring->chain_len);
+	config.ring.desc = (void *)(ring->mem + DESC);
+	config.ring.avail = (void *)(ring->mem + AVAIL);
+	config.ring.used = (void *)(ring->mem + USED);
+	vring_drv_init(&ring->drv, &config);
 	return 0;
 }
 

@@ -30,8 +30,7 @@
  * @drv:	Driver side.
  * @kick:	eventfd, O_NONBLOCK.
  * @call:	eventfd, O_NONBLOCK.
- * @chain_next:	For @drv.
- * @chain_len:	For @drv.
+ * @slots:	For @drv.
  */
 struct t_ring {
 	int memfd;
@@ -39,8 +38,7 @@ struct t_ring {
 	struct vring_drv drv;
 	int kick;
 	int call;
-	uint16_t chain_next[T_RING_NUM];
-	uint16_t chain_len[T_RING_NUM];
+	struct vring_drv_slot slots[T_RING_NUM];
 };
 
 /**

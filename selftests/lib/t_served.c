@@ -27,7 +27,7 @@ static int process(void *ctx, unsigned int index, struct vring_dev *vq)
 			len = iov[0].iov_len < in->iov_len ? iov[0].iov_len : in->iov_len;
 		if (len)
 			memcpy(in->iov_base, iov[0].iov_base, len);
-		vring_dev_push(vq, chain.head, len);
+		vring_dev_push(vq, &chain, len);
 	}
 	return ret == -EAGAIN ? 0 : ret;
 }

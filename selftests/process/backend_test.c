@@ -331,8 +331,8 @@ TEST_F(backend, a_corrupt_ring_is_one_message_and_the_next_front_end_is_served)
 
 	ASSERT_EQ(0, set_up_frontend(self, 0)) TH_LOG("%s", self->err.msg);
 	ASSERT_EQ(0, t_ring_echo(&self->ring, "fine", 5, T_DEADLINE_MS));
-	self->ring.drv.ring.desc[0].len = 0;
-	self->ring.drv.ring.avail->idx += 1000;
+	self->ring.drv.config.ring.desc[0].len = 0;
+	self->ring.drv.config.ring.avail->idx += 1000;
 	ASSERT_EQ(0, t_ring_kick(&self->ring));
 	/* still answers, so that the front-end can find out and stop the ring */
 	EXPECT_EQ(0, vu_frontend_stop_vring(self->fe, 0, NULL, &self->err));

@@ -501,7 +501,7 @@ TEST_F(backend, corrupt_contents_stop_their_ring_and_no_other)
 	ASSERT_EQ(0, set_fd(&self->s, VU_SET_VRING_ERR, 0, err));
 	ASSERT_EQ(0, echo(&self->ring));
 	/* further ahead than the queue is long */
-	self->ring.drv.ring.avail->idx += T_RING_NUM + 1;
+	self->ring.drv.config.ring.avail->idx += T_RING_NUM + 1;
 	ASSERT_EQ(0, t_ring_kick(&self->ring));
 	ASSERT_EQ(0, t_poll_until(err, T_DEADLINE_MS));
 	EXPECT_EQ(1u, atomic_load(&self->s.errors));

@@ -30,6 +30,39 @@
 #define USED_OFFSET 0x80000ull
 #define AVAIL_OFFSET 0xc1000ull
 
+static int resolve_split(struct vring_layout *layout, const struct vring_mem *mem, unsigned int num,
+			 uint64_t desc, uint64_t avail, uint64_t used)
+{
+	const struct vring_addrs addrs = { .desc = desc, .avail = avail, .used = used };
+	struct vring_mem_miss miss;
+
+	return vring_layout_resolve(layout, mem, false, num, &addrs, &miss);
+}
+
+static int start_dev(struct vring_dev *vq, const struct vring_layout *ring,
+		     const struct vring_mem *mem, uint16_t base)
+{
+	const struct vring_dev_config config = { .ring = *ring, .mem = mem, .base = base };
+
+	vring_dev_exit(vq);
+	return vring_dev_init(vq, &config);
+}
+
+static void start_drv(struct vring_drv *vq, const struct vring_layout *ring,
+		      struct vring_drv_slot *slots)
+{
+	const struct vring_drv_config config = { .ring = *ring, .slots = slots };
+
+	vring_drv_init(vq, &config);
+}
+
+static void give(struct vring_dev *vq, uint16_t id, uint32_t written)
+{
+	const struct vring_chain chain = { .id = id };
+
+	vring_dev_push(vq, &chain, written);
+}
+
 static uint8_t *map_memory(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -150,7 +183,7 @@ TEST_F(mem, refuses_overlap_in_either_address)
 	}
 }
 
-TEST_F(mem, refuses_a_ninth_region)
+TEST_F(mem, refuses_one_region_too_many)
 {
 	struct vring_mem_region r = { .size = 0x1000, .host = self->host };
 
@@ -159,7 +192,7 @@ TEST_F(mem, refuses_a_ninth_region)
 		r.user_addr = r.guest_addr;
 		ASSERT_EQ(0, vring_mem_add(&self->mem, &r));
 	}
-	r.guest_addr = 0x1000000;
+	r.guest_addr = 0x3000000;
 	r.user_addr = r.guest_addr;
 	EXPECT_EQ(-ENOSPC, vring_mem_add(&self->mem, &r));
 	EXPECT_EQ(VRING_MEM_REGIONS_MAX, self->mem.nr);
@@ -199,21 +232,21 @@ TEST_F(mem, layout_checks_number_alignment_and_place)
 	const uint64_t used = UVA_BASE + 0x2000;
 	struct vring_layout l = { .num = 77 };
 
-	EXPECT_EQ(-EINVAL, vring_layout_resolve(&l, &self->mem, 0, desc, avail, used));
-	EXPECT_EQ(-EINVAL, vring_layout_resolve(&l, &self->mem, 3, desc, avail, used));
-	EXPECT_EQ(-EINVAL, vring_layout_resolve(&l, &self->mem, 255, desc, avail, used));
-	EXPECT_EQ(-EINVAL, vring_layout_resolve(&l, &self->mem, 65536, desc, avail, used));
-	EXPECT_EQ(-EINVAL, vring_layout_resolve(&l, &self->mem, 1u << 31, desc, avail, used));
-	EXPECT_EQ(-EINVAL, vring_layout_resolve(&l, &self->mem, 4, desc + 8, avail, used));
-	EXPECT_EQ(-EINVAL, vring_layout_resolve(&l, &self->mem, 4, desc, avail + 1, used));
-	EXPECT_EQ(-EINVAL, vring_layout_resolve(&l, &self->mem, 4, desc, avail, used + 2));
-	EXPECT_EQ(-EFAULT, vring_layout_resolve(&l, &self->mem, 4, desc - 16, avail, used));
-	EXPECT_EQ(-EFAULT, vring_layout_resolve(&l, &self->mem, 4, desc, 0, used));
-	EXPECT_EQ(-EFAULT, vring_layout_resolve(&l, &self->mem, 4, desc, avail, -4ull));
-	EXPECT_EQ(-EFAULT, vring_layout_resolve(&l, &self->mem, 32768, desc, avail, used));
+	EXPECT_EQ(-EINVAL, resolve_split(&l, &self->mem, 0, desc, avail, used));
+	EXPECT_EQ(-EINVAL, resolve_split(&l, &self->mem, 3, desc, avail, used));
+	EXPECT_EQ(-EINVAL, resolve_split(&l, &self->mem, 255, desc, avail, used));
+	EXPECT_EQ(-EINVAL, resolve_split(&l, &self->mem, 65536, desc, avail, used));
+	EXPECT_EQ(-EINVAL, resolve_split(&l, &self->mem, 1u << 31, desc, avail, used));
+	EXPECT_EQ(-EINVAL, resolve_split(&l, &self->mem, 4, desc + 8, avail, used));
+	EXPECT_EQ(-EINVAL, resolve_split(&l, &self->mem, 4, desc, avail + 1, used));
+	EXPECT_EQ(-EINVAL, resolve_split(&l, &self->mem, 4, desc, avail, used + 2));
+	EXPECT_EQ(-EFAULT, resolve_split(&l, &self->mem, 4, desc - 16, avail, used));
+	EXPECT_EQ(-EFAULT, resolve_split(&l, &self->mem, 4, desc, 0, used));
+	EXPECT_EQ(-EFAULT, resolve_split(&l, &self->mem, 4, desc, avail, -4ull));
+	EXPECT_EQ(-EFAULT, resolve_split(&l, &self->mem, 32768, desc, avail, used));
 	EXPECT_EQ(77u, l.num);
 
-	ASSERT_EQ(0, vring_layout_resolve(&l, &self->mem, 4, desc, avail, used));
+	ASSERT_EQ(0, resolve_split(&l, &self->mem, 4, desc, avail, used));
 	EXPECT_EQ(4u, l.num);
 	EXPECT_EQ((void *)self->host, (void *)l.desc);
 	EXPECT_EQ((void *)(self->host + 0x1000), (void *)l.avail);
@@ -226,18 +259,12 @@ TEST_F(mem, layout_includes_the_event_fields)
 	struct vring_layout l;
 
 	/* 6 + 2 * num and 6 + 8 * num bytes: VIRTIO 1.2, 2.7. */
-	EXPECT_EQ(0,
-		  vring_layout_resolve(&l, &self->mem, 4, UVA_BASE, end - 14, UVA_BASE + 0x1000));
-	EXPECT_EQ(-EFAULT,
-		  vring_layout_resolve(&l, &self->mem, 4, UVA_BASE, end - 12, UVA_BASE + 0x1000));
-	EXPECT_EQ(0,
-		  vring_layout_resolve(&l, &self->mem, 4, UVA_BASE, UVA_BASE + 0x1000, end - 40));
-	EXPECT_EQ(-EFAULT,
-		  vring_layout_resolve(&l, &self->mem, 4, UVA_BASE, UVA_BASE + 0x1000, end - 36));
-	EXPECT_EQ(0,
-		  vring_layout_resolve(&l, &self->mem, 4, end - 64, UVA_BASE, UVA_BASE + 0x1000));
-	EXPECT_EQ(-EFAULT,
-		  vring_layout_resolve(&l, &self->mem, 4, end - 48, UVA_BASE, UVA_BASE + 0x1000));
+	EXPECT_EQ(0, resolve_split(&l, &self->mem, 4, UVA_BASE, end - 14, UVA_BASE + 0x1000));
+	EXPECT_EQ(-EFAULT, resolve_split(&l, &self->mem, 4, UVA_BASE, end - 12, UVA_BASE + 0x1000));
+	EXPECT_EQ(0, resolve_split(&l, &self->mem, 4, UVA_BASE, UVA_BASE + 0x1000, end - 40));
+	EXPECT_EQ(-EFAULT, resolve_split(&l, &self->mem, 4, UVA_BASE, UVA_BASE + 0x1000, end - 36));
+	EXPECT_EQ(0, resolve_split(&l, &self->mem, 4, end - 64, UVA_BASE, UVA_BASE + 0x1000));
+	EXPECT_EQ(-EFAULT, resolve_split(&l, &self->mem, 4, end - 48, UVA_BASE, UVA_BASE + 0x1000));
 }
 
 TEST_F(mem, layout_refuses_an_address_that_is_odd_only_here)
@@ -251,12 +278,9 @@ TEST_F(mem, layout_refuses_an_address_that_is_odd_only_here)
 	struct vring_layout l;
 
 	ASSERT_EQ(0, vring_mem_add(&self->mem, &odd));
-	EXPECT_EQ(-EINVAL,
-		  vring_layout_resolve(&l, &self->mem, 4, 0x100010, UVA_BASE, UVA_BASE + 0x1000));
-	EXPECT_EQ(-EINVAL,
-		  vring_layout_resolve(&l, &self->mem, 4, UVA_BASE, 0x100010, UVA_BASE + 0x1000));
-	EXPECT_EQ(-EINVAL,
-		  vring_layout_resolve(&l, &self->mem, 4, UVA_BASE, UVA_BASE + 0x1000, 0x100010));
+	EXPECT_EQ(-EINVAL, resolve_split(&l, &self->mem, 4, 0x100010, UVA_BASE, UVA_BASE + 0x1000));
+	EXPECT_EQ(-EINVAL, resolve_split(&l, &self->mem, 4, UVA_BASE, 0x100010, UVA_BASE + 0x1000));
+	EXPECT_EQ(-EINVAL, resolve_split(&l, &self->mem, 4, UVA_BASE, UVA_BASE + 0x1000, 0x100010));
 }
 
 /* Memory of one region with a ring in it, and both sides. */
@@ -267,8 +291,7 @@ struct rig {
 	struct vring_drv drv;
 	struct vring_chain chain;
 	struct iovec *iov;
-	uint16_t *chain_next;
-	uint16_t *chain_len;
+	struct vring_drv_slot *slots;
 	uint8_t *host;
 };
 
@@ -282,30 +305,29 @@ static int rig_init(struct rig *r, unsigned int num)
 	int ret;
 
 	*r = (struct rig){ .host = map_memory(MEM_SIZE) };
-	r->chain_next = calloc(num, sizeof(*r->chain_next));
-	r->chain_len = calloc(num, sizeof(*r->chain_len));
+	r->slots = calloc(num, sizeof(*r->slots));
 	r->iov = calloc(num + 1, sizeof(*r->iov));
-	if (!r->host || !r->chain_next || !r->chain_len || !r->iov)
+	if (!r->host || !r->slots || !r->iov)
 		return -ENOMEM;
 	region.host = r->host;
 	ret = vring_mem_add(&r->mem, &region);
 	if (!ret)
-		ret = vring_layout_resolve(&r->ring, &r->mem, num, UVA_BASE + DESC_OFFSET,
-					   UVA_BASE + AVAIL_OFFSET, UVA_BASE + USED_OFFSET);
+		ret = resolve_split(&r->ring, &r->mem, num, UVA_BASE + DESC_OFFSET,
+				    UVA_BASE + AVAIL_OFFSET, UVA_BASE + USED_OFFSET);
 	if (ret)
 		return ret;
 	r->chain.iov = r->iov;
 	r->chain.nr_iov = num + 1;
-	vring_drv_init(&r->drv, &r->ring, r->chain_next, r->chain_len);
-	vring_dev_init(&r->dev, &r->ring, &r->mem, 0);
+	start_drv(&r->drv, &r->ring, r->slots);
+	start_dev(&r->dev, &r->ring, &r->mem, 0);
 	return 0;
 }
 
 static void rig_exit(struct rig *r)
 {
 	free(r->iov);
-	free(r->chain_len);
-	free(r->chain_next);
+	vring_dev_exit(&r->dev);
+	free(r->slots);
 	munmap(r->host, MEM_SIZE);
 }
 
@@ -422,7 +444,7 @@ TEST_F(vring, carries_a_chain_there_and_back)
 
 	ASSERT_EQ(0, vring_dev_pop(&r->dev, &r->chain));
 	EXPECT_TRUE(vring_dev_empty(&r->dev));
-	EXPECT_EQ(head, r->chain.head);
+	EXPECT_EQ(head, r->chain.id);
 	EXPECT_EQ(1u, r->chain.nr_out);
 	EXPECT_EQ(nr_in, r->chain.nr_in);
 	EXPECT_EQ(r->host + BUFS_OFFSET, r->iov[0].iov_base);
@@ -433,7 +455,7 @@ TEST_F(vring, carries_a_chain_there_and_back)
 	}
 
 	EXPECT_EQ(-EAGAIN, vring_drv_get(&r->drv, &written));
-	vring_dev_push(&r->dev, r->chain.head, 123);
+	give(&r->dev, r->chain.id, 123);
 	EXPECT_EQ(head, vring_drv_get(&r->drv, &written));
 	EXPECT_EQ(123u, written);
 	EXPECT_EQ(variant->num, r->drv.nr_free);
@@ -452,7 +474,10 @@ TEST_F(vring, writes_little_endian)
 	EXPECT_EQ(0, memcmp(&r->ring.desc[0].addr, gpa, sizeof(gpa)));
 	EXPECT_EQ(0, memcmp(&r->ring.desc[0].len, len, sizeof(len)));
 	EXPECT_EQ(0, memcmp(&r->ring.avail->idx, one, sizeof(one)));
-	vring_dev_push(&r->dev, 0, 0x01020304);
+	/* not taken: the buffer is larger than the memory */
+	r->ring.desc[0].len = htole32(1);
+	ASSERT_EQ(0, vring_dev_pop(&r->dev, &r->chain));
+	give(&r->dev, 0, 0x01020304);
 	EXPECT_EQ(0, memcmp(&r->ring.used->idx, one, sizeof(one)));
 	EXPECT_EQ(0, memcmp(&r->ring.used->ring[0].len, len, sizeof(len)));
 }
@@ -468,8 +493,8 @@ TEST_F(vring, goes_round_past_65535)
 
 		ASSERT_LE(0, head);
 		ASSERT_EQ(0, vring_dev_pop(&r->dev, &r->chain));
-		ASSERT_EQ(head, r->chain.head);
-		vring_dev_push(&r->dev, r->chain.head, i);
+		ASSERT_EQ(head, r->chain.id);
+		give(&r->dev, r->chain.id, i);
 		ASSERT_EQ(head, vring_drv_get(&r->drv, &written));
 		ASSERT_EQ(i, written);
 	}
@@ -486,12 +511,12 @@ TEST_F(vring, starts_at_the_base_and_at_the_rings_used_index)
 	put_desc(&r->ring, 0, GPA_BASE, 1, 0, 0);
 	r->ring.avail->idx = htole16(65535);
 	r->ring.used->idx = htole16(65535);
-	vring_dev_init(&r->dev, &r->ring, &r->mem, 65535);
+	start_dev(&r->dev, &r->ring, &r->mem, 65535);
 	EXPECT_EQ(-EAGAIN, vring_dev_pop(&r->dev, &r->chain));
 	make_avail(&r->ring, 0);
 	EXPECT_EQ(0u, le16toh(r->ring.avail->idx));
 	ASSERT_EQ(0, vring_dev_pop(&r->dev, &r->chain));
-	vring_dev_push(&r->dev, 0, 9);
+	give(&r->dev, 0, 9);
 	EXPECT_EQ(0u, le16toh(r->ring.used->idx));
 	EXPECT_EQ(9u, le32toh(r->ring.used->ring[65535 % variant->num].len));
 }
@@ -508,7 +533,7 @@ TEST_F(vring, takes_as_many_as_there_are_and_no_more)
 	EXPECT_EQ(variant->num % 65536, le16toh(r->ring.avail->idx));
 	for (unsigned int i = 0; i < variant->num; i++) {
 		ASSERT_EQ(0, vring_dev_pop(&r->dev, &r->chain));
-		ASSERT_EQ(i, r->chain.head);
+		ASSERT_EQ(i, r->chain.id);
 	}
 	EXPECT_EQ(-EAGAIN, vring_dev_pop(&r->dev, &r->chain));
 }
@@ -539,7 +564,7 @@ TEST_F(vring, device_refuses_a_loop)
 	EXPECT_EQ(-EINVAL, vring_dev_pop(&r->dev, &r->chain));
 	/* Not taken: asking again gives the same. */
 	EXPECT_EQ(-EINVAL, vring_dev_pop(&r->dev, &r->chain));
-	EXPECT_EQ(0u, r->dev.last_avail_idx);
+	EXPECT_EQ(0u, r->dev.avail_idx);
 
 	put_desc(&r->ring, 0, GPA_BASE, 1, VRING_DESC_F_NEXT, 0);
 	EXPECT_EQ(-EINVAL, vring_dev_pop(&r->dev, &r->chain));
@@ -676,12 +701,12 @@ TEST_F(vring, device_reports_a_small_iovec_and_can_go_on)
 
 	ASSERT_EQ(0, vring_drv_add(&r->drv, &buf, 1, 0));
 	r->chain.nr_iov = 0;
-	r->chain.head = 4242;
+	r->chain.id = 4242;
 	EXPECT_EQ(-ENOBUFS, vring_dev_pop(&r->dev, &r->chain));
-	EXPECT_EQ(4242u, r->chain.head);
+	EXPECT_EQ(4242u, r->chain.id);
 	r->chain.nr_iov = 1;
 	EXPECT_EQ(0, vring_dev_pop(&r->dev, &r->chain));
-	EXPECT_EQ(0u, r->chain.head);
+	EXPECT_EQ(0u, r->chain.id);
 }
 
 TEST_F(vring, device_splits_a_buffer_that_crosses_regions)
@@ -706,19 +731,37 @@ TEST_F(vring, device_splits_a_buffer_that_crosses_regions)
 	EXPECT_EQ(2u, r->iov[1].iov_len);
 }
 
+/* There and back; what went wrong shows in what is asked next. */
+static void carry_one(struct rig *r)
+{
+	const struct vring_buf buf = { .gpa = GPA_BASE + BUFS_OFFSET, .len = 1 };
+	uint32_t written;
+
+	vring_drv_add(&r->drv, &buf, 1, 0);
+	if (!vring_dev_pop(&r->dev, &r->chain))
+		give(&r->dev, r->chain.id, 0);
+	vring_drv_get(&r->drv, &written);
+}
+
 TEST_F(vring, notifications_follow_the_other_sides_flag)
 {
 	struct rig *r = &self->rig;
 
+	carry_one(r);
 	EXPECT_TRUE(vring_dev_should_call(&r->dev));
 	EXPECT_TRUE(vring_drv_should_kick(&r->drv));
+	/* once for what was pushed and published, not again */
+	EXPECT_FALSE(vring_dev_should_call(&r->dev));
+	EXPECT_FALSE(vring_drv_should_kick(&r->drv));
 	r->ring.avail->flags = htole16(VRING_AVAIL_F_NO_INTERRUPT);
 	r->ring.used->flags = htole16(VRING_USED_F_NO_NOTIFY);
+	carry_one(r);
 	EXPECT_FALSE(vring_dev_should_call(&r->dev));
 	EXPECT_FALSE(vring_drv_should_kick(&r->drv));
 	/* The other bits are reserved. */
 	r->ring.avail->flags = htole16(0xfffe);
 	r->ring.used->flags = htole16(0xfffe);
+	carry_one(r);
 	EXPECT_TRUE(vring_dev_should_call(&r->dev));
 	EXPECT_TRUE(vring_drv_should_kick(&r->drv));
 }
@@ -820,7 +863,7 @@ TEST_F(long_vring, driver_keeps_its_free_list_when_the_device_rewrites_descripto
 		ASSERT_LE(0, vring_drv_add(&r->drv, bufs, 1, 0));
 	EXPECT_EQ(-ENOSPC, vring_drv_add(&r->drv, bufs, 1, 0));
 	for (unsigned int i = 0; i < variant->num; i++)
-		ASSERT_EQ(1u, r->chain_len[i]);
+		ASSERT_EQ(1u, r->slots[i].nr);
 }
 
 /*
@@ -879,8 +922,7 @@ FIXTURE(both_sides)
 	struct vring_layout ring;
 	struct vring_dev dev;
 	struct vring_drv drv;
-	uint16_t chain_next[MODEL_NUM];
-	uint16_t chain_len[MODEL_NUM];
+	struct vring_drv_slot slots[MODEL_NUM];
 	struct model model;
 	uint8_t *host;
 };
@@ -908,11 +950,10 @@ FIXTURE_SETUP(both_sides)
 							       .user_addr = UVA_BASE,
 							       .size = BUFS_OFFSET,
 							       .host = self->host }));
-	ASSERT_EQ(0,
-		  vring_layout_resolve(&self->ring, &self->mem, MODEL_NUM, UVA_BASE + DESC_OFFSET,
-				       UVA_BASE + AVAIL_OFFSET, UVA_BASE + USED_OFFSET));
-	vring_drv_init(&self->drv, &self->ring, self->chain_next, self->chain_len);
-	vring_dev_init(&self->dev, &self->ring, &self->mem, 0);
+	ASSERT_EQ(0, resolve_split(&self->ring, &self->mem, MODEL_NUM, UVA_BASE + DESC_OFFSET,
+				   UVA_BASE + AVAIL_OFFSET, UVA_BASE + USED_OFFSET));
+	start_drv(&self->drv, &self->ring, self->slots);
+	start_dev(&self->dev, &self->ring, &self->mem, 0);
 
 	if (seed)
 		self->model.rng = strtoull(seed, NULL, 0);
@@ -1004,9 +1045,9 @@ static bool step_pop(struct vring_dev *dev, struct model *m, const uint8_t *host
 
 	if (!m->nr_avail)
 		return ret == -EAGAIN && vring_dev_empty(dev);
-	if (ret || chain.head != m->avail[0])
+	if (ret || chain.id != m->avail[0])
 		return false;
-	c = &m->chains[chain.head];
+	c = &m->chains[chain.id];
 	m->held[m->nr_held++] = fifo_take(m->avail, &m->nr_avail, 0);
 	return pieces_match(host, c->bufs, c->nr_out, iov, chain.nr_out) &&
 	       pieces_match(host, c->bufs + c->nr_out, c->nr_in, iov + chain.nr_out, chain.nr_in);
@@ -1020,7 +1061,7 @@ static void step_push(struct vring_dev *dev, struct model *m)
 		return;
 	head = fifo_take(m->held, &m->nr_held, draw(m) % m->nr_held);
 	m->chains[head].written = draw(m);
-	vring_dev_push(dev, head, m->chains[head].written);
+	give(dev, head, m->chains[head].written);
 	m->used[m->nr_used++] = head;
 }
 
@@ -1126,7 +1167,7 @@ static void *pair_device(void *arg)
 	struct vring_dev dev;
 	unsigned int turns = 0;
 
-	vring_dev_init(&dev, &p->ring, &p->mem, 0);
+	start_dev(&dev, &p->ring, &p->mem, 0);
 	for (uint64_t seq = 0; seq < PAIR_CHAINS;) {
 		const uint64_t *out;
 		uint64_t *in;
@@ -1148,7 +1189,7 @@ static void *pair_device(void *arg)
 			p->bad += out[w] != pair_word(seq, w);
 			in[w] = ~out[w];
 		}
-		vring_dev_push(&dev, chain.head, seq++);
+		give(&dev, chain.id, seq++);
 	}
 	return NULL;
 }
@@ -1204,7 +1245,7 @@ static uint64_t pair_drive(struct pair *p, struct vring_drv *drv)
 
 TEST(two_threads_exchange_contents_intact)
 {
-	uint16_t chain_next[PAIR_NUM], chain_len[PAIR_NUM];
+	struct vring_drv_slot slots[PAIR_NUM];
 	struct pair p = { .host = map_memory(MEM_SIZE) };
 	struct vring_mem_region region = {
 		.guest_addr = GPA_BASE,
@@ -1218,9 +1259,9 @@ TEST(two_threads_exchange_contents_intact)
 
 	ASSERT_NE(NULL, p.host);
 	ASSERT_EQ(0, vring_mem_add(&p.mem, &region));
-	ASSERT_EQ(0, vring_layout_resolve(&p.ring, &p.mem, PAIR_NUM, UVA_BASE + DESC_OFFSET,
-					  UVA_BASE + AVAIL_OFFSET, UVA_BASE + USED_OFFSET));
-	vring_drv_init(&drv, &p.ring, chain_next, chain_len);
+	ASSERT_EQ(0, resolve_split(&p.ring, &p.mem, PAIR_NUM, UVA_BASE + DESC_OFFSET,
+				   UVA_BASE + AVAIL_OFFSET, UVA_BASE + USED_OFFSET));
+	start_drv(&drv, &p.ring, slots);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, pair_device, &p));
 	bad = pair_drive(&p, &drv);
 	__atomic_store_n(&p.stop, bad != 0, __ATOMIC_RELAXED);

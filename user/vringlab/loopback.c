@@ -56,7 +56,7 @@ int loopback_process(struct vring_dev *vq, struct iovec *iov)
 		if (bytes > total(in, chain.nr_in))
 			bytes = total(in, chain.nr_in);
 		copy(in, iov, bytes);
-		vring_dev_push(vq, chain.head, bytes);
+		vring_dev_push(vq, &chain, bytes);
 		batch_bytes += bytes;
 	}
 	return 1;

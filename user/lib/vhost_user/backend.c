@@ -100,8 +100,8 @@ static int set_mem_table(struct vu_backend *be, struct vu_msg *msg, union vu_pay
 	for (i = 0; i < be->device->num_queues; i++) {
 		struct vu_ring *ring = &be->rings[i];
 
-		if (ring->started)
-			ring_resolve(ring, &be->mem.table, &ring->dev.ring, NULL);
+		if (ring->started && !ring_resolve(ring, &be->mem.table, &layout, NULL))
+			vring_dev_move(&ring->dev, &layout);
 		ring_poke(ring);
 	}
 	return 0;

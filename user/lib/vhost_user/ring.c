@@ -33,8 +33,13 @@ static void ring_fail(struct vu_ring *ring, int code)
 int ring_resolve(const struct vu_ring *ring, const struct vring_mem *mem,
 		 struct vring_layout *layout, struct vl_err *err)
 {
-	const struct vu_vring_addr *addr = &ring->addr;
-	int ret = vring_layout_resolve(layout, mem, ring->num, addr->desc, addr->avail, addr->used);
+	const struct vring_addrs addrs = {
+		.desc = ring->addr.desc,
+		.avail = ring->addr.avail,
+		.used = ring->addr.used,
+	};
+	struct vring_mem_miss miss;
+	int ret = vring_layout_resolve(layout, mem, false, ring->num, &addrs, &miss);
 
 	if (ret == -EFAULT)
 		vl_err_set(err, ret, "vring %u lies outside of the memory table", ring->index);
@@ -47,17 +52,18 @@ int ring_resolve(const struct vu_ring *ring, const struct vring_mem *mem,
 /* Starts the ring if all is there; one that lacks something starts later. */
 static int ring_start(struct vu_ring *ring)
 {
-	struct vring_layout layout;
+	struct vring_dev_config config = { .mem = &ring->be->mem.table, .base = ring->base };
 	int ret;
 
 	if (!ring->num || !ring->has_addr || !ring->be->mem.table.nr)
 		return -EAGAIN;
-	ret = ring_resolve(ring, &ring->be->mem.table, &layout, NULL);
+	ret = ring_resolve(ring, &ring->be->mem.table, &config.ring, NULL);
+	if (!ret)
+		ret = vring_dev_init(&ring->dev, &config);
 	if (ret) {
 		ring_fail(ring, ret);
 		return ret;
 	}
-	vring_dev_init(&ring->dev, &layout, &ring->be->mem.table, ring->base);
 	ring->started = true;
 	return 0;
 }
@@ -143,8 +149,10 @@ static void put_err(struct vu_ring *ring)
 /* Requests are handled one by one, as they are taken: none is in flight now. */
 uint16_t ring_stop(struct vu_ring *ring)
 {
-	if (ring->started)
-		ring->base = ring->dev.last_avail_idx;
+	if (ring->started) {
+		ring->base = vring_dev_base(&ring->dev);
+		vring_dev_exit(&ring->dev);
+	}
 	ring->started = false;
 	ring->kicked = false;
 	ring->broken = false;

@@ -1,148 +1,269 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <assert.h>
-#include <errno.h>
-
-#include <vringlab/vring.h>
-
-#include "shared.h"
-
-/* VIRTIO 1.2, 2.7.5: no chain is longer than 2^32 bytes in total. */
-#define CHAIN_BYTES_MAX (UINT64_C(1) << 32)
-
-/* A descriptor as it was at one moment, in host byte order. */
-struct desc {
-	uint64_t addr;
-	uint32_t len;
-	uint16_t flags;
-	uint16_t next;
-};
-
-static struct desc desc_copy(const struct vring_desc *shared)
-{
-	return (struct desc){
-		.addr = load_64(&shared->addr),
-		.len = load_32(&shared->len),
-		.flags = load_16(&shared->flags),
-		.next = load_16(&shared->next),
-	};
-}
-
-void vring_dev_init(struct vring_dev *vq, const struct vring_layout *ring,
-		    const struct vring_mem *mem, uint16_t base)
-{
-	*vq = (struct vring_dev){
-		.ring = *ring,
-		.mem = mem,
-		.last_avail_idx = base,
-		.used_idx = load_16(&ring->used->idx),
-	};
-}
-
 /*
- * Appends a descriptor's buffer to the chain. Returns 0 or a negative errno of
- * vring_dev_pop().
+ * What both formats have in common.
  */
-static int chain_append(struct vring_chain *chain, const struct vring_mem *mem,
-			const struct desc *desc)
-{
-	unsigned int used = chain->nr_out + chain->nr_in;
-	int nr;
+#include <assert.h>
+#include <stdlib.h>
 
-	if (desc->flags & VRING_DESC_F_INDIRECT)
+#include <linux/virtio_config.h>
+
+#include "dev.h"
+
+#ifndef VIRTIO_F_IN_ORDER
+#define VIRTIO_F_IN_ORDER 35
+#endif
+
+static bool has(uint64_t features, unsigned int bit)
+{
+	return features >> bit & 1;
+}
+
+/* As in SET_VRING_BASE: a position in 15 bits, its wrap counter above it. */
+static int set_base_packed(struct vring_dev *vq, uint32_t base)
+{
+	vq->avail_idx = base & 0x7fff;
+	vq->avail_wrap = base >> 15 & 1;
+	vq->used_idx = base >> 16 & 0x7fff;
+	vq->used_wrap = base >> 31;
+	if (vq->avail_idx >= vq->ring.num || vq->used_idx >= vq->ring.num)
 		return -EINVAL;
-	if (chain->nr_in && !(desc->flags & VRING_DESC_F_WRITE))
-		return -EINVAL;
-	nr = vring_mem_gpa_iov(mem, desc->addr, desc->len, chain->iov + used, chain->nr_iov - used);
-	if (nr < 0)
-		return nr;
-	if (desc->flags & VRING_DESC_F_WRITE)
-		chain->nr_in += nr;
-	else
-		chain->nr_out += nr;
 	return 0;
 }
 
-static int chain_walk(const struct vring_dev *vq, struct vring_chain *chain)
+static int set_base(struct vring_dev *vq, uint32_t base)
 {
-	uint16_t index = chain->head;
-	uint64_t bytes = 0;
+	if (vq->ring.packed)
+		return set_base_packed(vq, base);
+	if (base > UINT16_MAX)
+		return -EINVAL;
+	vq->avail_idx = base;
+	vq->used_idx = load_16(&vq->ring.used->idx);
+	return 0;
+}
 
-	/* A chain that has not ended after num descriptors is looped. */
-	for (unsigned int n = 0; n < vq->ring.num; n++) {
-		struct desc desc;
-		int ret;
+static int alloc_tables(struct vring_dev *vq)
+{
+	unsigned int num = vq->ring.num;
 
-		if (index >= vq->ring.num)
-			return -EINVAL;
-		desc = desc_copy(&vq->ring.desc[index]);
-		bytes += desc.len;
-		if (bytes > CHAIN_BYTES_MAX)
-			return -EINVAL;
-		ret = chain_append(chain, vq->mem, &desc);
-		if (ret)
-			return ret;
-		if (!(desc.flags & VRING_DESC_F_NEXT))
-			return 0;
-		index = desc.next;
+	vq->slots = calloc(num, sizeof(*vq->slots));
+	if (!vq->slots)
+		return -ENOMEM;
+	if (vq->in_order) {
+		vq->order = calloc(num, sizeof(*vq->order));
+		if (!vq->order)
+			return -ENOMEM;
 	}
-	return -EINVAL;
+	if (!vq->inflight)
+		return 0;
+	vq->recovered = calloc(num, sizeof(*vq->recovered));
+	vq->links = calloc(num, sizeof(*vq->links));
+	return vq->recovered && vq->links ? 0 : -ENOMEM;
+}
+
+int vring_dev_init(struct vring_dev *vq, const struct vring_dev_config *config)
+{
+	int ret;
+
+	*vq = (struct vring_dev){
+		.ring = config->ring,
+		.mem = config->mem,
+		.hit = config->mem->regions,
+		.indirect = has(config->features, VIRTIO_RING_F_INDIRECT_DESC),
+		.event_idx = has(config->features, VIRTIO_RING_F_EVENT_IDX),
+		.in_order = has(config->features, VIRTIO_F_IN_ORDER),
+		.inflight = config->inflight,
+		.call_unknown = true,
+	};
+	ret = set_base(vq, config->base);
+	if (!ret)
+		ret = alloc_tables(vq);
+	if (!ret && vq->inflight)
+		ret = vq->ring.packed ? inflight_packed_init(vq) : inflight_split_init(vq);
+	vq->avail_seen = vq->avail_idx;
+	if (ret)
+		vring_dev_exit(vq);
+	return ret;
+}
+
+void vring_dev_exit(struct vring_dev *vq)
+{
+	free(vq->slots);
+	free(vq->order);
+	free(vq->recovered);
+	free(vq->links);
+	vq->slots = NULL;
+	vq->order = NULL;
+	vq->recovered = NULL;
+	vq->links = NULL;
+}
+
+void vring_dev_move(struct vring_dev *vq, const struct vring_layout *ring)
+{
+	vq->ring = *ring;
+}
+
+void vring_dev_set_log(struct vring_dev *vq, const struct vring_log *log, bool used,
+		       uint64_t used_gpa)
+{
+	vq->log = log;
+	vq->log_used = log && used;
+	vq->log_used_gpa = used_gpa;
+}
+
+int vring_dev_pop_batch(struct vring_dev *vq, struct vring_chain *chains, unsigned int nr)
+{
+	return vq->ring.packed ? packed_pop_batch(vq, chains, nr) : split_pop_batch(vq, chains, nr);
 }
 
 int vring_dev_pop(struct vring_dev *vq, struct vring_chain *chain)
 {
-	struct vring_chain taken = {
-		.iov = chain->iov,
-		.nr_iov = chain->nr_iov,
-	};
-	uint16_t slot = vq->last_avail_idx & (vq->ring.num - 1);
-	uint16_t ahead;
-	int ret;
+	struct vring_chain taken = { .iov = chain->iov, .nr_iov = chain->nr_iov };
+	int ret = vring_dev_pop_batch(vq, &taken, 1);
 
-	/*
-	 * Pairs with the driver's release of avail->idx: the avail entry and
-	 * the descriptors it published are read after the index.
-	 */
-	ahead = load_acquire_16(&vq->ring.avail->idx) - vq->last_avail_idx;
-	if (!ahead)
-		return -EAGAIN;
-	if (ahead > vq->ring.num)
-		return -EPROTO;
-	taken.head = load_16(&vq->ring.avail->ring[slot]);
-	ret = chain_walk(vq, &taken);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	*chain = taken;
-	vq->last_avail_idx++;
 	return 0;
 }
 
-void vring_dev_push(struct vring_dev *vq, uint16_t head, uint32_t written)
+void vring_dev_unpop(struct vring_dev *vq, const struct vring_chain *chains, unsigned int nr)
 {
-	vring_used_elem_t *elem;
-
-	assert(head < vq->ring.num);
-	elem = &vq->ring.used->ring[vq->used_idx & (vq->ring.num - 1)];
-	store_32(&elem->id, head);
-	store_32(&elem->len, written);
-	/*
-	 * Pairs with the driver's acquire of used->idx: the entry, and what was
-	 * written to the buffers, is visible before the index.
-	 */
-	store_release_16(&vq->ring.used->idx, ++vq->used_idx);
+	while (nr--) {
+		if (vq->ring.packed)
+			packed_unpop(vq, &chains[nr]);
+		else
+			split_unpop(vq, &chains[nr]);
+		vq->slots[chains[nr].id].in_flight = false;
+		vq->in_flight--;
+		if (vq->in_order)
+			vq->order_nr--;
+	}
 }
 
-bool vring_dev_should_call(const struct vring_dev *vq)
+/* Of the ring itself: a packed one's by the memory table, a split one's as told. */
+void log_ring_write(const struct vring_dev *vq, const void *host, uint64_t offset, uint64_t len)
 {
-	/*
-	 * Pairs with the full barrier of a driver that clears its flag and then
-	 * looks at used->idx once more: one of the two sees the other's store.
-	 * With less, both could read old values and the call would be lost.
-	 */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return !(load_16(&vq->ring.avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
+	uint64_t gpa = vq->log_used_gpa + offset;
+
+	if (vq->ring.packed && vring_mem_host_gpa(vq->mem, host, &gpa))
+		return;
+	vring_log_mark(vq->log, gpa, len);
+}
+
+static void log_written(const struct vring_dev *vq, const struct vring_chain *chain,
+			uint64_t written)
+{
+	const struct iovec *in = chain->iov + chain->nr_out;
+
+	for (unsigned int i = 0; i < chain->nr_in && written; i++) {
+		uint64_t len = in[i].iov_len < written ? in[i].iov_len : written;
+		uint64_t gpa;
+
+		if (!vring_mem_host_gpa(vq->mem, in[i].iov_base, &gpa))
+			vring_log_mark(vq->log, gpa, len);
+		written -= len;
+	}
+}
+
+static inline void fill(struct vring_dev *vq, uint16_t id, uint32_t written)
+{
+	vq->slots[id].in_flight = false;
+	if (vq->ring.packed)
+		packed_fill(vq, id, written);
+	else
+		split_fill(vq, id, written);
+}
+
+static inline void publish(struct vring_dev *vq)
+{
+	if (vq->ring.packed)
+		packed_publish(vq);
+	else if (vq->filled)
+		split_publish(vq);
+}
+
+/* VIRTIO 1.2, 2.7.9 and 2.8.13: used in the order in which they were available */
+static void fill_in_order(struct vring_dev *vq, uint16_t id, uint32_t written)
+{
+	struct vring_dev_slot *slot = &vq->slots[id];
+
+	slot->done = true;
+	slot->written = written;
+	while (vq->order_nr) {
+		uint16_t first = vq->order[vq->order_head];
+
+		slot = &vq->slots[first];
+		if (!slot->done)
+			return;
+		slot->done = false;
+		if (++vq->order_head == vq->ring.num)
+			vq->order_head = 0;
+		vq->order_nr--;
+		fill(vq, first, slot->written);
+	}
+}
+
+static inline void give_back(struct vring_dev *vq, const struct vring_chain *chain,
+			     uint32_t written)
+{
+	assert(chain->id < vq->ring.num && vq->slots[chain->id].in_flight);
+	if (unlikely(vq->log))
+		log_written(vq, chain, written);
+	vq->in_flight--;
+	if (unlikely(vq->in_order))
+		fill_in_order(vq, chain->id, written);
+	else
+		fill(vq, chain->id, written);
+}
+
+void vring_dev_push(struct vring_dev *vq, const struct vring_chain *chain, uint32_t written)
+{
+	give_back(vq, chain, written);
+	publish(vq);
+}
+
+void vring_dev_push_batch(struct vring_dev *vq, const struct vring_chain *chains,
+			  const uint32_t *written, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		give_back(vq, &chains[i], written[i]);
+	publish(vq);
+}
+
+void vring_dev_drop(struct vring_dev *vq, const struct vring_chain *chain)
+{
+	/* its slot stays taken: the driver must not make it available again */
+	assert(chain->id < vq->ring.num && vq->slots[chain->id].in_flight);
+	vq->in_flight--;
+}
+
+uint32_t vring_dev_base(const struct vring_dev *vq)
+{
+	if (!vq->ring.packed)
+		return vq->avail_idx;
+	return vq->avail_idx | (uint32_t)vq->avail_wrap << 15 | (uint32_t)vq->used_idx << 16 |
+	       (uint32_t)vq->used_wrap << 31;
+}
+
+bool vring_dev_should_call(struct vring_dev *vq)
+{
+	return vq->ring.packed ? packed_should_call(vq) : split_should_call(vq);
 }
 
 bool vring_dev_empty(const struct vring_dev *vq)
 {
-	return load_16(&vq->ring.avail->idx) == vq->last_avail_idx;
+	return vq->ring.packed ? packed_empty(vq) : split_empty(vq);
+}
+
+void vring_dev_kick_disable(struct vring_dev *vq)
+{
+	if (vq->ring.packed)
+		packed_kick_disable(vq);
+	else
+		split_kick_disable(vq);
+}
+
+bool vring_dev_kick_enable(struct vring_dev *vq)
+{
+	return vq->ring.packed ? packed_kick_enable(vq) : split_kick_enable(vq);
 }

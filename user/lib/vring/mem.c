@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <errno.h>
-#include <stddef.h>
+#include <string.h>
 
-#include <vringlab/vring.h>
+#include <vringlab/vring_mem.h>
 
 /*
  * Bounds are compared by subtraction: start + len could wrap, and both come
@@ -21,6 +21,7 @@ static bool contains(uint64_t start, uint64_t size, uint64_t addr)
 int vring_mem_add(struct vring_mem *mem, const struct vring_mem_region *region)
 {
 	uint64_t size = region->size;
+	unsigned int at = 0;
 
 	if (!size || !region->host)
 		return -EINVAL;
@@ -33,18 +34,47 @@ int vring_mem_add(struct vring_mem *mem, const struct vring_mem_region *region)
 		if (overlap(r->guest_addr, r->size, region->guest_addr, size) ||
 		    overlap(r->user_addr, r->size, region->user_addr, size))
 			return -EEXIST;
+		if (r->guest_addr < region->guest_addr)
+			at = i + 1;
 	}
 	if (mem->nr == VRING_MEM_REGIONS_MAX)
 		return -ENOSPC;
-	mem->regions[mem->nr++] = *region;
+	memmove(&mem->regions[at + 1], &mem->regions[at], (mem->nr - at) * sizeof(*region));
+	mem->regions[at] = *region;
+	mem->nr++;
 	return 0;
+}
+
+int vring_mem_remove(struct vring_mem *mem, uint64_t guest_addr, uint64_t user_addr, uint64_t size)
+{
+	for (unsigned int i = 0; i < mem->nr; i++) {
+		struct vring_mem_region *r = &mem->regions[i];
+
+		if (r->guest_addr != guest_addr || r->user_addr != user_addr || r->size != size)
+			continue;
+		memmove(r, r + 1, (mem->nr - i - 1) * sizeof(*r));
+		/* a ring may remember the place of the region that it hit last */
+		mem->regions[--mem->nr] = (struct vring_mem_region){ 0 };
+		return 0;
+	}
+	return -ENOENT;
 }
 
 static const struct vring_mem_region *find_gpa(const struct vring_mem *mem, uint64_t gpa)
 {
-	for (unsigned int i = 0; i < mem->nr; i++)
-		if (contains(mem->regions[i].guest_addr, mem->regions[i].size, gpa))
-			return &mem->regions[i];
+	unsigned int low = 0, high = mem->nr;
+
+	while (low < high) {
+		unsigned int mid = (low + high) / 2;
+		const struct vring_mem_region *r = &mem->regions[mid];
+
+		if (contains(r->guest_addr, r->size, gpa))
+			return r;
+		if (gpa < r->guest_addr)
+			high = mid;
+		else
+			low = mid + 1;
+	}
 	return NULL;
 }
 
@@ -74,6 +104,11 @@ void *vring_mem_uva(const struct vring_mem *mem, uint64_t uva, uint64_t len)
 	return r->host + (uva - r->user_addr);
 }
 
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 int vring_mem_gpa_iov(const struct vring_mem *mem, uint64_t gpa, uint64_t len, struct iovec *iov,
 		      unsigned int nr_iov)
 {
@@ -93,13 +128,74 @@ int vring_mem_gpa_iov(const struct vring_mem *mem, uint64_t gpa, uint64_t len, s
 			return -EFAULT;
 		if ((unsigned int)nr == nr_iov)
 			return -ENOBUFS;
-		piece = r->size - (gpa - r->guest_addr);
-		if (piece > len)
-			piece = len;
+		piece = min_u64(len, r->size - (gpa - r->guest_addr));
 		iov[nr].iov_base = r->host + (gpa - r->guest_addr);
 		iov[nr++].iov_len = piece;
 		gpa += piece;
 		len -= piece;
 	}
 	return nr;
+}
+
+/* One translation's worth of a range: a piece for each region that it crosses. */
+static int uva_iov(const struct vring_mem *mem, uint64_t uva, uint64_t len, struct iovec *iov,
+		   unsigned int nr_iov)
+{
+	int nr = 0;
+
+	while (len) {
+		const struct vring_mem_region *r = find_uva(mem, uva);
+		uint64_t piece;
+
+		if (!r)
+			return -EFAULT;
+		if ((unsigned int)nr == nr_iov)
+			return -ENOBUFS;
+		piece = min_u64(len, r->size - (uva - r->user_addr));
+		iov[nr].iov_base = r->host + (uva - r->user_addr);
+		iov[nr++].iov_len = piece;
+		uva += piece;
+		len -= piece;
+	}
+	return nr;
+}
+
+int vring_mem_iov(const struct vring_mem *mem, uint64_t addr, uint64_t len, unsigned int access,
+		  struct iovec *iov, unsigned int nr_iov, struct vring_mem_miss *miss)
+{
+	int nr = 0;
+
+	if (!mem->iotlb)
+		return vring_mem_gpa_iov(mem, addr, len, iov, nr_iov);
+	if (!len || len - 1 > UINT64_MAX - addr)
+		return -EINVAL;
+	while (len) {
+		uint64_t piece = len, uva;
+		int ret;
+
+		if (vring_iotlb_translate(mem->iotlb, addr, &piece, access, &uva)) {
+			*miss = (struct vring_mem_miss){ .iova = addr, .access = access };
+			return -EINPROGRESS;
+		}
+		ret = uva_iov(mem, uva, piece, iov + nr, nr_iov - nr);
+		if (ret < 0)
+			return ret;
+		nr += ret;
+		addr += piece;
+		len -= piece;
+	}
+	return nr;
+}
+
+int vring_mem_host_gpa(const struct vring_mem *mem, const void *host, uint64_t *gpa)
+{
+	for (unsigned int i = 0; i < mem->nr; i++) {
+		const struct vring_mem_region *r = &mem->regions[i];
+
+		if (contains((uintptr_t)r->host, r->size, (uintptr_t)host)) {
+			*gpa = r->guest_addr + ((uintptr_t)host - (uintptr_t)r->host);
+			return 0;
+		}
+	}
+	return -EFAULT;
 }

@@ -57,4 +57,17 @@ static inline void store_release_16(__virtio16 *idx, uint16_t value)
 	__atomic_store_n(idx, htole16(value), __ATOMIC_RELEASE);
 }
 
+/*
+ * Of memory that need not be aligned, such as an indirect table. Volatile, so that
+ * the compiler reads it here and not again where the value is used.
+ */
+static inline uint64_t load_unaligned_64(const void *from)
+{
+	struct __attribute__((packed, may_alias)) any {
+		uint64_t value;
+	};
+
+	return le64toh(((const volatile struct any *)from)->value);
+}
+
 #endif /* VRINGLAB_LIB_VRING_SHARED_H */
