@@ -182,7 +182,6 @@ FIXTURE_VARIANT(unknown)
 
 /* clang-format off */
 FIXTURE_VARIANT_ADD(unknown, zero) { .request = 0 };
-FIXTURE_VARIANT_ADD(unknown, hole) { .request = 7 };
 FIXTURE_VARIANT_ADD(unknown, next) { .request = 46 };
 FIXTURE_VARIANT_ADD(unknown, all_ones) { .request = UINT32_MAX };
 /* clang-format on */

@@ -229,32 +229,41 @@ static handler_fn *const handlers[] = {
 	[VU_SET_VRING_ENABLE] = set_vring_enable,
 };
 
-static int check_gate(const struct vu_backend *be, enum vu_gate gate, struct vl_err *err)
+static int check_gate(const struct vu_backend *be, const struct vu_msg_info *info,
+		      struct vl_err *err)
 {
-	if (gate == VU_GATE_ACKED && !vu_has_feature(be->features, VU_F_PROTOCOL_FEATURES))
+	if (info->gate == VU_GATE_ACKED && !vu_has_feature(be->features, VU_F_PROTOCOL_FEATURES))
 		return vl_err_set(err, -EPROTO, "VHOST_USER_F_PROTOCOL_FEATURES is not negotiated");
-	if (gate == VU_GATE_MQ && !vu_has_feature(be->protocol_features, VU_PROTOCOL_F_MQ))
-		return vl_err_set(err, -EPROTO, "VHOST_USER_PROTOCOL_F_MQ is not negotiated");
+	if (info->protocol & ~be->protocol_features)
+		return vl_err_set(err, -EPROTO, "protocol features 0x%llx are not negotiated",
+				  (unsigned long long)(info->protocol & ~be->protocol_features));
 	return 0;
+}
+
+static handler_fn *find_handler(uint32_t request)
+{
+	return request < sizeof(handlers) / sizeof(handlers[0]) ? handlers[request] : NULL;
 }
 
 static int handle(struct vu_backend *be, struct vu_msg *msg, union vu_payload *reply,
 		  struct vl_err *err)
 {
 	const struct vu_msg_info *info = vu_msg_info(msg->hdr.request);
+	handler_fn *handler = find_handler(msg->hdr.request);
 	uint32_t index;
 	int ret;
 
 	ret = vu_request_check_payload(msg, err);
+	if (!ret)
+		ret = check_gate(be, info, err);
 	if (ret)
 		return ret;
-	ret = check_gate(be, info->gate, err);
-	if (ret)
-		return ret;
+	if (!handler)
+		return vl_err_set(err, -ENOTSUP, "this back-end does not do that");
 	if (vu_request_index(msg, &index) && index >= be->device->num_queues)
 		return vl_err_set(err, -EINVAL, "there is no vring %u, only %u of them", index,
 				  be->device->num_queues);
-	return handlers[msg->hdr.request](be, msg, reply, err);
+	return handler(be, msg, reply, err);
 }
 
 static void reset(struct vu_backend *be)
