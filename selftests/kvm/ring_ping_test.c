@@ -4,6 +4,7 @@
  * one in every configuration, and ones that each do one thing wrong, which the
  * guest must see.
  */
+#include <endian.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -65,15 +66,14 @@ static bool faulty(const struct backend *b, enum fault fault)
 	return b->fault == fault && b->kicks > 1;
 }
 
-/* What a device side would never do. */
-static void push_anything(struct vring_dev *vq, uint32_t id, uint32_t len)
+/* What the device side refuses to do: gives back what is not in flight. */
+static void push_by_hand(struct vring_dev *vq, uint32_t head, uint32_t len)
 {
-	vring_used_elem_t *elem = &vq->ring.used->ring[vq->used_idx & (vq->ring.num - 1)];
+	struct vring_used *used = vq->ring.used;
 
-	elem->id = htole32(id);
-	elem->len = htole32(len);
-	__atomic_store_n(&vq->ring.used->idx, htole16(++vq->used_idx), __ATOMIC_RELEASE);
-	vq->since_call++;
+	used->ring[vq->used_idx & (vq->ring.num - 1)].id = htole32(head);
+	used->ring[vq->used_idx & (vq->ring.num - 1)].len = htole32(len);
+	__atomic_store_n(&used->idx, htole16(++vq->used_idx), __ATOMIC_RELEASE);
 }
 
 static void answer(struct backend *b, const struct vring_chain *chain)
@@ -87,11 +87,11 @@ static void answer(struct backend *b, const struct vring_chain *chain)
 	if (faulty(b, FAULT_SHORT))
 		len--;
 	if (faulty(b, FAULT_BAD_ID))
-		push_anything(&b->vq, chain->id + 1, len);
+		push_by_hand(&b->vq, chain->id + 1, len);
 	else
 		vring_dev_push(&b->vq, chain, len);
 	if (faulty(b, FAULT_TWICE))
-		push_anything(&b->vq, chain->id, len);
+		push_by_hand(&b->vq, chain->id, len);
 	b->chains++;
 }
 
@@ -158,10 +158,9 @@ static int backend_start(struct backend *b, struct vmm_ring_ping *ping)
 
 	b->ping = ping;
 	ret = vring_mem_add(&b->mem, &region);
-	if (ret)
-		return ret;
-	ret = vring_layout_resolve(&config.ring, &b->mem, false, ping->config.queue_size, &addrs,
-				   &miss);
+	if (!ret)
+		ret = vring_layout_resolve(&config.ring, &b->mem, false, ping->config.queue_size,
+					   &addrs, &miss);
 	if (!ret)
 		ret = vring_dev_init(&b->vq, &config);
 	if (ret)
@@ -181,6 +180,7 @@ static void backend_stop(struct backend *b)
 		return;
 	eventfd_write(b->stop_fd, 1);
 	pthread_join(b->thread, NULL);
+	vring_dev_exit(&b->vq);
 	close(b->stop_fd);
 	close(b->silent_fd);
 	b->started = false;

@@ -69,7 +69,7 @@ int t_ring_kick(const struct t_ring *ring);
  *
  * Waits for the call eventfd whenever nothing is used, and takes it.
  *
- * Return: the head, %-ETIMEDOUT, or as vring_drv_get().
+ * Return: the id, %-ETIMEDOUT, or as vring_drv_get().
  */
 int t_ring_wait(struct t_ring *ring, uint32_t *written, int timeout_ms);
 

@@ -78,19 +78,16 @@ struct vring_dev {
 	unsigned int descs_out;
 	unsigned int in_flight;
 
-	/* filled in, not published; packed: the first's flags are kept back */
-	unsigned int filled;
-	uint16_t first_idx;
-	uint16_t first_flags;
-
 	/* entries (split) or descriptors (packed) since the last should_call() */
 	unsigned int since_call;
 	bool call_unknown;
 
-	/* IN_ORDER: ids in the order they were taken */
+	/* IN_ORDER: ids in the order they were taken, and what is held back */
 	uint16_t *order;
 	unsigned int order_head;
 	unsigned int order_nr;
+	unsigned int nr_held;
+	uint32_t *held_written;
 
 	/* popped before anything else */
 	struct vring_recovered *recovered;

@@ -68,7 +68,7 @@ struct vring_drv {
 	/* added, not published; packed: the first's flags are kept back */
 	unsigned int staged;
 	uint16_t first_idx;
-	uint16_t first_flags;
+	uint64_t first_word;
 	/* entries (split) or descriptors (packed) since the last should_kick() */
 	unsigned int since_kick;
 

@@ -37,7 +37,8 @@ struct vring_mem_region {
 /**
  * struct vring_mem - Memory table
  * @iotlb:	Not NULL: descriptors hold I/O virtual addresses, which this
- *		translates to user addresses (VIRTIO_F_ACCESS_PLATFORM).
+ *		translates to user addresses (VIRTIO_F_ACCESS_PLATFORM). Set or cleared
+ *		only while no ring is started.
  * @nr:		Regions in use.
  * @regions:	In rising order of guest_addr. They do not overlap in guest_addr, nor
  *		in user_addr. Unused ones have size 0.
@@ -158,9 +159,9 @@ int vring_mem_host_gpa(const struct vring_mem *mem, const void *host, uint64_t *
 /**
  * vring_iotlb_create() - Make an empty IOTLB
  * @iotlb:	Set on success only.
- * @max:	Most translations; more push the oldest out.
+ * @max:	Most translations, at least 1; more push the oldest out.
  *
- * Return: 0, or %-ENOMEM.
+ * Return: 0, %-EINVAL if @max is 0, or %-ENOMEM.
  */
 int vring_iotlb_create(struct vring_iotlb **iotlb, unsigned int max);
 

@@ -1,33 +1,54 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * From descriptors to pieces of memory, where it is not one descriptor in the
+ * From descriptors to pieces of memory, where it is more than one descriptor in the
  * region of the last one.
  */
 #include <string.h>
 
 #include "dev.h"
+#include "mem.h"
 
 /* An entry of an indirect table can lie in as many regions as it has bytes. */
 #define DESC_BYTES 16u
 
-int chain_append_slow(struct vring_dev *vq, struct vring_chain *chain, const struct desc *desc)
+/* The pieces of a buffer; most lie in the region that the last one lay in. */
+static int resolve(struct vring_dev *vq, const struct desc *desc, struct iovec *iov,
+		   unsigned int nr_iov)
 {
 	bool write = desc->flags & VRING_DESC_F_WRITE;
+	const struct vring_mem_region *r = vq->hit;
+	uint64_t offset = desc->addr - r->guest_addr;
+	uint64_t len = desc->len;
+	int nr;
+
+	if (likely(offset < r->size && len - 1 < r->size - offset && nr_iov)) {
+		iov[0] = (struct iovec){ .iov_base = r->host + offset, .iov_len = len };
+		return 1;
+	}
+	nr = vring_mem_iov(vq->mem, desc->addr, len, write ? VRING_MEM_WRITE : VRING_MEM_READ, iov,
+			   nr_iov, &vq->miss);
+	if (nr > 0 && !vq->mem->iotlb)
+		vq->hit = mem_find_gpa(vq->mem, desc->addr);
+	return nr;
+}
+
+/*
+ * Appends a descriptor's buffer to the chain. Returns 0 or a negative errno of
+ * vring_dev_pop().
+ */
+int chain_append(struct vring_dev *vq, struct vring_chain *chain, const struct desc *desc)
+{
 	unsigned int used = chain->nr_out + chain->nr_in;
-	const struct vring_mem *mem = vq->mem;
+	bool write = desc->flags & VRING_DESC_F_WRITE;
 	int nr;
 
 	if (!write && chain->nr_in)
 		return -EINVAL;
 	if (chain->out_bytes + chain->in_bytes + desc->len > CHAIN_BYTES_MAX)
 		return -EINVAL;
-	nr = vring_mem_iov(mem, desc->addr, desc->len, write ? VRING_MEM_WRITE : VRING_MEM_READ,
-			   chain->iov + used, chain->nr_iov - used, &vq->miss);
+	nr = resolve(vq, desc, chain->iov + used, chain->nr_iov - used);
 	if (nr < 0)
 		return nr;
-	for (unsigned int i = 0; i < mem->nr; i++)
-		if (desc->addr - mem->regions[i].guest_addr < mem->regions[i].size)
-			vq->hit = &mem->regions[i];
 	if (write) {
 		chain->nr_in += nr;
 		chain->in_bytes += desc->len;

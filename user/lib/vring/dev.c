@@ -2,7 +2,6 @@
 /*
  * What both formats have in common.
  */
-#include <assert.h>
 #include <stdlib.h>
 
 #include <linux/virtio_config.h>
@@ -21,12 +20,26 @@ static bool has(uint64_t features, unsigned int bit)
 /* As in SET_VRING_BASE: a position in 15 bits, its wrap counter above it. */
 static int set_base_packed(struct vring_dev *vq, uint32_t base)
 {
+	int ahead;
+
+	/*
+	 * DPDK's virtio-user sends the avail half only. It is no loss: with nothing in
+	 * flight the halves are equal, and else the inflight region has the position.
+	 */
+	if (!(base >> 16))
+		base |= base << 16;
 	vq->avail_idx = base & 0x7fff;
 	vq->avail_wrap = base >> 15 & 1;
 	vq->used_idx = base >> 16 & 0x7fff;
 	vq->used_wrap = base >> 31;
 	if (vq->avail_idx >= vq->ring.num || vq->used_idx >= vq->ring.num)
 		return -EINVAL;
+	ahead = vq->avail_idx - vq->used_idx;
+	if (vq->avail_wrap != vq->used_wrap)
+		ahead += vq->ring.num;
+	if (ahead < 0 || ahead > (int)vq->ring.num)
+		return -EINVAL;
+	vq->descs_out = ahead;
 	return 0;
 }
 
@@ -50,7 +63,8 @@ static int alloc_tables(struct vring_dev *vq)
 		return -ENOMEM;
 	if (vq->in_order) {
 		vq->order = calloc(num, sizeof(*vq->order));
-		if (!vq->order)
+		vq->held_written = calloc(num, sizeof(*vq->held_written));
+		if (!vq->order || !vq->held_written)
 			return -ENOMEM;
 	}
 	if (!vq->inflight)
@@ -60,6 +74,9 @@ static int alloc_tables(struct vring_dev *vq)
 	return vq->recovered && vq->links ? 0 : -ENOMEM;
 }
 
+/* Nothing lies in it: what is behind an IOTLB is looked up each time. */
+static const struct vring_mem_region no_region;
+
 int vring_dev_init(struct vring_dev *vq, const struct vring_dev_config *config)
 {
 	int ret;
@@ -67,7 +84,7 @@ int vring_dev_init(struct vring_dev *vq, const struct vring_dev_config *config)
 	*vq = (struct vring_dev){
 		.ring = config->ring,
 		.mem = config->mem,
-		.hit = config->mem->regions,
+		.hit = config->mem->iotlb ? &no_region : config->mem->regions,
 		.indirect = has(config->features, VIRTIO_RING_F_INDIRECT_DESC),
 		.event_idx = has(config->features, VIRTIO_RING_F_EVENT_IDX),
 		.in_order = has(config->features, VIRTIO_F_IN_ORDER),
@@ -89,10 +106,12 @@ void vring_dev_exit(struct vring_dev *vq)
 {
 	free(vq->slots);
 	free(vq->order);
+	free(vq->held_written);
 	free(vq->recovered);
 	free(vq->links);
 	vq->slots = NULL;
 	vq->order = NULL;
+	vq->held_written = NULL;
 	vq->recovered = NULL;
 	vq->links = NULL;
 }
@@ -140,94 +159,18 @@ void vring_dev_unpop(struct vring_dev *vq, const struct vring_chain *chains, uns
 	}
 }
 
-/* Of the ring itself: a packed one's by the memory table, a split one's as told. */
-void log_ring_write(const struct vring_dev *vq, const void *host, uint64_t offset, uint64_t len)
-{
-	uint64_t gpa = vq->log_used_gpa + offset;
-
-	if (vq->ring.packed && vring_mem_host_gpa(vq->mem, host, &gpa))
-		return;
-	vring_log_mark(vq->log, gpa, len);
-}
-
-static void log_written(const struct vring_dev *vq, const struct vring_chain *chain,
-			uint64_t written)
-{
-	const struct iovec *in = chain->iov + chain->nr_out;
-
-	for (unsigned int i = 0; i < chain->nr_in && written; i++) {
-		uint64_t len = in[i].iov_len < written ? in[i].iov_len : written;
-		uint64_t gpa;
-
-		if (!vring_mem_host_gpa(vq->mem, in[i].iov_base, &gpa))
-			vring_log_mark(vq->log, gpa, len);
-		written -= len;
-	}
-}
-
-static inline void fill(struct vring_dev *vq, uint16_t id, uint32_t written)
-{
-	vq->slots[id].in_flight = false;
-	if (vq->ring.packed)
-		packed_fill(vq, id, written);
-	else
-		split_fill(vq, id, written);
-}
-
-static inline void publish(struct vring_dev *vq)
+void vring_dev_push_batch(struct vring_dev *vq, const struct vring_chain *chains,
+			  const uint32_t *written, unsigned int nr)
 {
 	if (vq->ring.packed)
-		packed_publish(vq);
-	else if (vq->filled)
-		split_publish(vq);
-}
-
-/* VIRTIO 1.2, 2.7.9 and 2.8.13: used in the order in which they were available */
-static void fill_in_order(struct vring_dev *vq, uint16_t id, uint32_t written)
-{
-	struct vring_dev_slot *slot = &vq->slots[id];
-
-	slot->done = true;
-	slot->written = written;
-	while (vq->order_nr) {
-		uint16_t first = vq->order[vq->order_head];
-
-		slot = &vq->slots[first];
-		if (!slot->done)
-			return;
-		slot->done = false;
-		if (++vq->order_head == vq->ring.num)
-			vq->order_head = 0;
-		vq->order_nr--;
-		fill(vq, first, slot->written);
-	}
-}
-
-static inline void give_back(struct vring_dev *vq, const struct vring_chain *chain,
-			     uint32_t written)
-{
-	assert(chain->id < vq->ring.num && vq->slots[chain->id].in_flight);
-	if (unlikely(vq->log))
-		log_written(vq, chain, written);
-	vq->in_flight--;
-	if (unlikely(vq->in_order))
-		fill_in_order(vq, chain->id, written);
+		packed_push_batch(vq, chains, written, nr);
 	else
-		fill(vq, chain->id, written);
+		split_push_batch(vq, chains, written, nr);
 }
 
 void vring_dev_push(struct vring_dev *vq, const struct vring_chain *chain, uint32_t written)
 {
-	give_back(vq, chain, written);
-	publish(vq);
-}
-
-void vring_dev_push_batch(struct vring_dev *vq, const struct vring_chain *chains,
-			  const uint32_t *written, unsigned int nr)
-{
-	for (unsigned int i = 0; i < nr; i++)
-		give_back(vq, &chains[i], written[i]);
-	publish(vq);
+	vring_dev_push_batch(vq, chain, &written, 1);
 }
 
 void vring_dev_drop(struct vring_dev *vq, const struct vring_chain *chain)

@@ -5,6 +5,7 @@
 #ifndef VRINGLAB_LIB_VRING_DEV_H
 #define VRINGLAB_LIB_VRING_DEV_H
 
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 
@@ -21,20 +22,18 @@
 
 /**
  * struct vring_dev_slot - What is known of an id
- * @nr_descs:	Descriptors that it takes in a packed ring.
+ * @nr_descs:	Packed: descriptors that it takes in the ring.
  * @entry:	Packed: where the inflight region has its first descriptor.
  * @last:	Packed: and its last. Split: the head before it in a batch.
- * @in_flight:	Taken, and not given back.
- * @done:	IN_ORDER: given back by the device, and waits for its turn.
- * @written:	Then: bytes written.
+ * @in_flight:	Taken, and not given back to the driver.
+ * @held:	IN_ORDER: given back by the device, and waits for its turn.
  */
 struct vring_dev_slot {
 	uint16_t nr_descs;
 	uint16_t entry;
 	uint16_t last;
 	bool in_flight;
-	bool done;
-	uint32_t written;
+	bool held;
 };
 
 /* A descriptor as it was at one moment, in host byte order. */
@@ -59,37 +58,8 @@ static inline struct desc desc_packed(uint64_t addr, uint64_t word)
 }
 
 /* chain.c */
-int chain_append_slow(struct vring_dev *vq, struct vring_chain *chain, const struct desc *desc);
+int chain_append(struct vring_dev *vq, struct vring_chain *chain, const struct desc *desc);
 int chain_indirect(struct vring_dev *vq, struct vring_chain *chain, const struct desc *desc);
-
-/*
- * Appends a descriptor's buffer to the chain. Returns 0 or a negative errno of
- * vring_dev_pop(). Most buffers lie in the region that the last one lay in.
- */
-static inline int chain_append(struct vring_dev *vq, struct vring_chain *chain,
-			       const struct desc *desc)
-{
-	const struct vring_mem_region *r = vq->hit;
-	unsigned int nr = chain->nr_out + chain->nr_in;
-	uint64_t offset = desc->addr - r->guest_addr;
-
-	if (unlikely(vq->mem->iotlb || desc->addr < r->guest_addr || offset >= r->size ||
-		     desc->len > r->size - offset || !desc->len || nr >= chain->nr_iov ||
-		     chain->out_bytes + chain->in_bytes + desc->len > CHAIN_BYTES_MAX))
-		return chain_append_slow(vq, chain, desc);
-	chain->iov[nr].iov_base = r->host + offset;
-	chain->iov[nr].iov_len = desc->len;
-	if (desc->flags & VRING_DESC_F_WRITE) {
-		chain->nr_in++;
-		chain->in_bytes += desc->len;
-		return 0;
-	}
-	if (unlikely(chain->nr_in))
-		return -EINVAL;
-	chain->nr_out++;
-	chain->out_bytes += desc->len;
-	return 0;
-}
 
 static inline void chain_clear(struct vring_chain *chain)
 {
@@ -100,12 +70,36 @@ static inline void chain_clear(struct vring_chain *chain)
 	chain->in_bytes = 0;
 }
 
+/*
+ * The chain that is one descriptor, in the region that was hit last: by far the
+ * most. False if it is another one; then nothing was done.
+ */
+static inline bool chain_set_single(struct vring_dev *vq, struct vring_chain *chain,
+				    const struct desc *desc)
+{
+	const struct vring_mem_region *r = vq->hit;
+	uint64_t offset = desc->addr - r->guest_addr;
+	uint64_t len = desc->len;
+	bool in = desc->flags & VRING_DESC_F_WRITE;
+
+	/* len - 1: 0 is refused as well */
+	if (unlikely(desc->flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT) ||
+		     offset >= r->size || len - 1 >= r->size - offset || !chain->nr_iov))
+		return false;
+	chain->iov[0] = (struct iovec){ .iov_base = r->host + offset, .iov_len = len };
+	chain->recovered = false;
+	chain->nr_out = !in;
+	chain->nr_in = in;
+	chain->out_bytes = in ? 0 : len;
+	chain->in_bytes = in ? len : 0;
+	return true;
+}
+
 /* A chain was taken: nothing can fail after this. */
 static inline void chain_taken(struct vring_dev *vq, struct vring_chain *chain, uint16_t id)
 {
 	chain->id = id;
 	vq->slots[id].in_flight = true;
-	vq->in_flight++;
 	if (vq->in_order) {
 		unsigned int at = vq->order_head + vq->order_nr++;
 
@@ -113,11 +107,54 @@ static inline void chain_taken(struct vring_dev *vq, struct vring_chain *chain, 
 	}
 }
 
+/* IN_ORDER: takes the first id out of the order. */
+static inline void order_pop(struct vring_dev *vq)
+{
+	if (++vq->order_head == vq->ring.num)
+		vq->order_head = 0;
+	vq->order_nr--;
+}
+
+/* IN_ORDER: is it the turn of this one? If not, it is held back. */
+static inline bool order_take(struct vring_dev *vq, uint16_t id, uint32_t written)
+{
+	if (likely(vq->order[vq->order_head] == id)) {
+		order_pop(vq);
+		return true;
+	}
+	vq->slots[id].held = true;
+	vq->held_written[id] = written;
+	vq->nr_held++;
+	return false;
+}
+
+/* IN_ORDER: has the turn come of one that was held back? */
+static inline bool order_next(struct vring_dev *vq, uint16_t *id, uint32_t *written)
+{
+	if (likely(!vq->nr_held))
+		return false;
+	*id = vq->order[vq->order_head];
+	if (!vq->slots[*id].held)
+		return false;
+	*written = vq->held_written[*id];
+	vq->slots[*id].held = false;
+	vq->nr_held--;
+	order_pop(vq);
+	return true;
+}
+
+/* What the device is to be told at once, for it is the device's mistake. */
+static inline void assert_in_flight(const struct vring_dev *vq, const struct vring_chain *chain)
+{
+	assert(chain->id < vq->ring.num && vq->slots[chain->id].in_flight &&
+	       !vq->slots[chain->id].held);
+}
+
 /* dev_split.c */
 int split_pop_batch(struct vring_dev *vq, struct vring_chain *chains, unsigned int nr);
 void split_unpop(struct vring_dev *vq, const struct vring_chain *chain);
-void split_fill(struct vring_dev *vq, uint16_t id, uint32_t written);
-void split_publish(struct vring_dev *vq);
+void split_push_batch(struct vring_dev *vq, const struct vring_chain *chains,
+		      const uint32_t *written, unsigned int nr);
 bool split_should_call(struct vring_dev *vq);
 bool split_empty(const struct vring_dev *vq);
 void split_kick_disable(struct vring_dev *vq);
@@ -126,13 +163,25 @@ bool split_kick_enable(struct vring_dev *vq);
 /* dev_packed.c */
 int packed_pop_batch(struct vring_dev *vq, struct vring_chain *chains, unsigned int nr);
 void packed_unpop(struct vring_dev *vq, const struct vring_chain *chain);
-void packed_fill(struct vring_dev *vq, uint16_t id, uint32_t written);
-void packed_publish(struct vring_dev *vq);
+void packed_push_batch(struct vring_dev *vq, const struct vring_chain *chains,
+		       const uint32_t *written, unsigned int nr);
 bool packed_should_call(struct vring_dev *vq);
 bool packed_empty(const struct vring_dev *vq);
 void packed_kick_disable(struct vring_dev *vq);
 bool packed_kick_enable(struct vring_dev *vq);
-void packed_advance(const struct vring_dev *vq, uint16_t *idx, bool *wrap, unsigned int nr);
+
+/* Moves a position of a packed ring on; @nr is at most the queue size. */
+static inline void packed_advance(const struct vring_dev *vq, uint16_t *idx, bool *wrap,
+				  unsigned int nr)
+{
+	unsigned int next = *idx + nr;
+
+	if (next >= vq->ring.num) {
+		next -= vq->ring.num;
+		*wrap = !*wrap;
+	}
+	*idx = next;
+}
 
 /* VIRTIO 1.2, 2.8.1: available, if AVAIL is the wrap counter and USED is not */
 static inline bool packed_is_available(uint16_t flags, bool wrap)
@@ -146,18 +195,19 @@ int inflight_split_init(struct vring_dev *vq);
 void inflight_split_take(struct vring_dev *vq, uint16_t head);
 void inflight_split_untake(struct vring_dev *vq, uint16_t head);
 void inflight_split_fill(struct vring_dev *vq, uint16_t head);
-void inflight_split_published(struct vring_dev *vq);
+void inflight_split_published(struct vring_dev *vq, unsigned int nr);
 
 /* inflight_packed.c */
 int inflight_packed_init(struct vring_dev *vq);
 void inflight_packed_record(struct vring_dev *vq, unsigned int at, const struct desc *desc);
 void inflight_packed_take(struct vring_dev *vq, uint16_t id, unsigned int nr);
 void inflight_packed_untake(struct vring_dev *vq, uint16_t id);
-void inflight_packed_fill(struct vring_dev *vq, uint16_t id);
+void inflight_packed_fill(struct vring_dev *vq, uint16_t id, uint16_t used_idx, bool used_wrap);
 void inflight_packed_published(struct vring_dev *vq, uint16_t id);
-int inflight_packed_read(const struct vring_dev *vq, uint16_t entry, struct desc *desc);
+void inflight_packed_read(const struct vring_dev *vq, uint16_t entry, struct desc *desc);
 
-/* dev.c */
+/* dev_log.c */
 void log_ring_write(const struct vring_dev *vq, const void *host, uint64_t offset, uint64_t len);
+void log_written(const struct vring_dev *vq, const struct vring_chain *chain, uint64_t written);
 
 #endif /* VRINGLAB_LIB_VRING_DEV_H */

@@ -7,18 +7,6 @@
 #define AVAIL (1u << VRING_PACKED_DESC_F_AVAIL)
 #define USED (1u << VRING_PACKED_DESC_F_USED)
 
-/* Moves a position on; @nr is at most the queue size. */
-void packed_advance(const struct vring_dev *vq, uint16_t *idx, bool *wrap, unsigned int nr)
-{
-	unsigned int next = *idx + nr;
-
-	if (next >= vq->ring.num) {
-		next -= vq->ring.num;
-		*wrap = !*wrap;
-	}
-	*idx = next;
-}
-
 /* All but the flags, which were read before and said that the rest is valid. */
 static inline struct desc read_desc(const struct vring_packed_desc *shared, uint16_t flags)
 {
@@ -54,6 +42,7 @@ static int walk(struct vring_dev *vq, struct vring_chain *chain, struct desc des
 	uint16_t idx = vq->avail_idx;
 	unsigned int left = vq->ring.num - vq->descs_out;
 
+	chain_clear(chain);
 	for (taken->nr = 1;; taken->nr++) {
 		uint16_t flags;
 		int ret = take_desc(vq, chain, taken->nr - 1, &desc);
@@ -89,16 +78,15 @@ static inline int pop(struct vring_dev *vq, struct vring_chain *chain)
 		return -EAGAIN;
 	if (unlikely(vq->descs_out >= vq->ring.num))
 		return -EPROTO;
-	chain_clear(chain);
 	desc = read_desc(shared, flags);
-	if (likely(!(flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT)) && !vq->inflight)) {
+	if (likely(!vq->inflight && chain_set_single(vq, chain, &desc))) {
 		taken.id = desc.next;
-		ret = chain_append(vq, chain, &desc);
 	} else {
 		ret = walk(vq, chain, desc, &taken);
+		if (ret)
+			return ret;
 	}
-	if (unlikely(ret))
-		return ret;
+	/* an id that is in flight already would be given back twice */
 	if (unlikely(taken.id >= vq->ring.num || vq->slots[taken.id].in_flight))
 		return -EINVAL;
 	if (unlikely(vq->inflight))
@@ -114,28 +102,26 @@ static inline int pop(struct vring_dev *vq, struct vring_chain *chain)
 static int take_recovered(struct vring_dev *vq, struct vring_chain *chain, uint16_t entry,
 			  struct taken *taken)
 {
-	struct vring_dev_slot *slot;
 	struct desc desc;
 
 	for (unsigned int n = 1;; n++) {
-		int ret = inflight_packed_read(vq, entry, &desc);
+		bool last = n == taken->nr;
+		int ret;
 
-		if (!ret)
-			ret = take_desc(vq, chain, n - 1, &desc);
+		inflight_packed_read(vq, entry, &desc);
+		ret = take_desc(vq, chain, n - 1, &desc);
 		if (ret)
 			return ret;
-		if (n == taken->nr)
-			break;
-		if (!(desc.flags & VRING_DESC_F_NEXT))
+		if (last == !!(desc.flags & VRING_DESC_F_NEXT))
 			return -EPROTO;
+		if (last)
+			break;
 		entry = vq->links[entry];
 	}
 	taken->id = desc.next;
-	if (desc.flags & VRING_DESC_F_NEXT || taken->id >= vq->ring.num ||
-	    vq->slots[taken->id].in_flight)
+	if (taken->id >= vq->ring.num || vq->slots[taken->id].in_flight)
 		return -EPROTO;
-	slot = &vq->slots[taken->id];
-	slot->last = entry;
+	vq->slots[taken->id].last = entry;
 	return 0;
 }
 
@@ -170,6 +156,7 @@ int packed_pop_batch(struct vring_dev *vq, struct vring_chain *chains, unsigned 
 		ret = pop(vq, &chains[n]);
 		n += !ret;
 	}
+	vq->in_flight += n;
 	return n ? (int)n : ret;
 }
 
@@ -191,47 +178,65 @@ void packed_unpop(struct vring_dev *vq, const struct vring_chain *chain)
 	vq->avail_idx -= nr;
 }
 
-static void log_desc(const struct vring_dev *vq, const struct vring_packed_desc *desc)
+/*
+ * Used descriptors that are written. The first one is kept back: the driver, which
+ * reads them in order, sees none of the others before it.
+ */
+struct batch {
+	struct vring_packed_desc *first;
+	uint64_t first_word;
+	uint16_t idx;
+	bool wrap;
+	unsigned int descs;
+};
+
+static struct batch begin(const struct vring_dev *vq)
 {
+	return (struct batch){ .idx = vq->used_idx, .wrap = vq->used_wrap };
+}
+
+/* len, id and flags: the address is none of a used descriptor's fields */
+static inline void write_used(const struct vring_dev *vq, struct vring_packed_desc *desc,
+			      uint64_t word)
+{
+	store_release_64((__virtio64 *)&desc->len, word);
 	if (unlikely(vq->log_used))
 		log_ring_write(vq, desc, 0, sizeof(*desc));
 }
 
-static void publish_first(struct vring_dev *vq)
+static void publish(struct vring_dev *vq, struct batch *batch)
 {
-	struct vring_packed_desc *first = &vq->ring.ring[vq->first_idx];
-
+	if (!batch->first)
+		return;
 	/*
 	 * Pairs with the driver's acquire of these flags: what follows them, and what
 	 * was written to the buffers, is visible before they are.
 	 */
-	store_release_16(&first->flags, vq->first_flags);
-	log_desc(vq, first);
-	vq->filled = 0;
+	write_used(vq, batch->first, batch->first_word);
+	vq->used_idx = batch->idx;
+	vq->used_wrap = batch->wrap;
+	vq->descs_out -= batch->descs;
+	vq->since_call += batch->descs;
+	batch->first = NULL;
+	batch->descs = 0;
 }
 
-void packed_fill(struct vring_dev *vq, uint16_t id, uint32_t written)
+static inline void fill(struct vring_dev *vq, struct batch *batch, uint16_t id, uint32_t written)
 {
-	struct vring_packed_desc *desc = &vq->ring.ring[vq->used_idx];
-	uint16_t flags = vq->used_wrap ? AVAIL | USED : 0;
-	uint16_t at = vq->used_idx;
-	unsigned int nr = vq->slots[id].nr_descs;
+	struct vring_packed_desc *desc = &vq->ring.ring[batch->idx];
+	struct vring_dev_slot *slot = &vq->slots[id];
+	uint64_t flags = (batch->wrap ? AVAIL | USED : 0) | (written ? VRING_DESC_F_WRITE : 0);
+	uint64_t word = written | (uint64_t)id << 32 | flags << 48;
 
-	if (written)
-		flags |= VRING_DESC_F_WRITE;
-	store_32(&desc->len, written);
-	store_16(&desc->id, id);
-	vq->descs_out -= nr;
-	vq->since_call += nr;
-	packed_advance(vq, &vq->used_idx, &vq->used_wrap, nr);
-	if (vq->filled++) {
-		/* not seen by the driver before the first one is */
-		store_release_16(&desc->flags, flags);
-		log_desc(vq, desc);
+	slot->in_flight = false;
+	batch->descs += slot->nr_descs;
+	packed_advance(vq, &batch->idx, &batch->wrap, slot->nr_descs);
+	if (batch->first) {
+		write_used(vq, desc, word);
 		return;
 	}
-	vq->first_idx = at;
-	vq->first_flags = flags;
+	batch->first = desc;
+	batch->first_word = word;
 	if (likely(!vq->inflight))
 		return;
 	/*
@@ -239,15 +244,38 @@ void packed_fill(struct vring_dev *vq, uint16_t id, uint32_t written)
 	 * others would be there already, and valid for the driver once another device
 	 * side has published one in the first's place.
 	 */
-	inflight_packed_fill(vq, id);
-	publish_first(vq);
+	inflight_packed_fill(vq, id, batch->idx, batch->wrap);
+	publish(vq, batch);
 	inflight_packed_published(vq, id);
 }
 
-void packed_publish(struct vring_dev *vq)
+/* VIRTIO 1.2, 2.8.13: used in the order in which they were available */
+static inline void fill_in_order(struct vring_dev *vq, struct batch *batch, uint16_t id,
+				 uint32_t written)
 {
-	if (vq->filled)
-		publish_first(vq);
+	if (!order_take(vq, id, written))
+		return;
+	do
+		fill(vq, batch, id, written);
+	while (order_next(vq, &id, &written));
+}
+
+void packed_push_batch(struct vring_dev *vq, const struct vring_chain *chains,
+		       const uint32_t *written, unsigned int nr)
+{
+	struct batch batch = begin(vq);
+
+	for (unsigned int i = 0; i < nr; i++) {
+		assert_in_flight(vq, &chains[i]);
+		if (unlikely(vq->log))
+			log_written(vq, &chains[i], written[i]);
+		if (vq->in_order)
+			fill_in_order(vq, &batch, chains[i].id, written[i]);
+		else
+			fill(vq, &batch, chains[i].id, written[i]);
+	}
+	publish(vq, &batch);
+	vq->in_flight -= nr;
 }
 
 bool packed_should_call(struct vring_dev *vq)

@@ -17,6 +17,7 @@ static inline struct desc read_desc(const struct vring_desc *shared)
 
 static int walk(struct vring_dev *vq, struct vring_chain *chain, struct desc desc)
 {
+	chain_clear(chain);
 	/* a chain that has not ended after num descriptors is looped */
 	for (unsigned int n = 1;; n++) {
 		int ret;
@@ -35,17 +36,14 @@ static int walk(struct vring_dev *vq, struct vring_chain *chain, struct desc des
 static inline int take_head(struct vring_dev *vq, struct vring_chain *chain, uint16_t head)
 {
 	struct desc desc;
-	int ret;
 
+	/* a head that is in flight already would be given back twice */
 	if (unlikely(head >= vq->ring.num || vq->slots[head].in_flight))
 		return -EINVAL;
-	chain_clear(chain);
 	desc = read_desc(&vq->ring.desc[head]);
-	if (likely(!(desc.flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT))))
-		ret = chain_append(vq, chain, &desc);
-	else
-		ret = walk(vq, chain, desc);
-	return ret;
+	if (likely(chain_set_single(vq, chain, &desc)))
+		return 0;
+	return walk(vq, chain, desc);
 }
 
 static int pop_recovered(struct vring_dev *vq, struct vring_chain *chain)
@@ -56,6 +54,7 @@ static int pop_recovered(struct vring_dev *vq, struct vring_chain *chain)
 	if (ret)
 		return ret;
 	vq->recovered_next++;
+	vq->in_flight++;
 	chain->recovered = true;
 	chain_taken(vq, chain, head);
 	return 0;
@@ -80,6 +79,41 @@ static int available(struct vring_dev *vq, unsigned int wanted)
 	return -EPROTO;
 }
 
+/* Heads that are looked up at once. */
+#define AHEAD 32u
+
+/* So that descriptors, which another processor wrote, come in meanwhile. */
+static inline void read_heads(const struct vring_dev *vq, uint16_t *heads, unsigned int nr)
+{
+	const __virtio16 *ring = vq->ring.avail->ring;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		heads[i] = load_16(&ring[(vq->avail_idx + i) & mask(vq)]);
+		__builtin_prefetch(&vq->ring.desc[heads[i] & mask(vq)]);
+	}
+}
+
+/* Takes what is there, @nr at most and no more than AHEAD. Returns how many. */
+static unsigned int take_available(struct vring_dev *vq, struct vring_chain *chains,
+				   unsigned int nr, int *ret)
+{
+	uint16_t heads[AHEAD];
+	unsigned int n;
+
+	read_heads(vq, heads, nr);
+	for (n = 0; n < nr; n++) {
+		*ret = take_head(vq, &chains[n], heads[n]);
+		if (unlikely(*ret))
+			break;
+		if (unlikely(vq->inflight))
+			inflight_split_take(vq, heads[n]);
+		chain_taken(vq, &chains[n], heads[n]);
+	}
+	vq->avail_idx += n;
+	vq->in_flight += n;
+	return n;
+}
+
 int split_pop_batch(struct vring_dev *vq, struct vring_chain *chains, unsigned int nr)
 {
 	unsigned int n = 0;
@@ -96,18 +130,9 @@ int split_pop_batch(struct vring_dev *vq, struct vring_chain *chains, unsigned i
 		return n ? (int)n : ahead ? ahead : -EAGAIN;
 	if ((unsigned int)ahead < nr - n)
 		nr = n + ahead;
-	for (; n < nr; n++) {
-		uint16_t head = load_16(&vq->ring.avail->ring[vq->avail_idx & mask(vq)]);
-
-		ret = take_head(vq, &chains[n], head);
-		if (unlikely(ret))
-			return n ? (int)n : ret;
-		if (unlikely(vq->inflight))
-			inflight_split_take(vq, head);
-		vq->avail_idx++;
-		chain_taken(vq, &chains[n], head);
-	}
-	return n;
+	while (n < nr && !ret)
+		n += take_available(vq, chains + n, nr - n < AHEAD ? nr - n : AHEAD, &ret);
+	return n ? (int)n : ret;
 }
 
 void split_unpop(struct vring_dev *vq, const struct vring_chain *chain)
@@ -121,36 +146,72 @@ void split_unpop(struct vring_dev *vq, const struct vring_chain *chain)
 	vq->avail_idx--;
 }
 
-void split_fill(struct vring_dev *vq, uint16_t id, uint32_t written)
+/* Used entries that are written, and not published. */
+struct batch {
+	uint16_t idx;
+	unsigned int nr;
+};
+
+static inline void fill(struct vring_dev *vq, struct batch *batch, uint16_t id, uint32_t written)
 {
-	uint16_t at = vq->used_idx & mask(vq);
+	uint16_t at = batch->idx++ & mask(vq);
 	vring_used_elem_t *elem = &vq->ring.used->ring[at];
 
 	if (unlikely(vq->inflight))
 		inflight_split_fill(vq, id);
+	vq->slots[id].in_flight = false;
 	store_32(&elem->id, id);
 	store_32(&elem->len, written);
 	if (unlikely(vq->log_used))
 		log_ring_write(vq, elem, offsetof(struct vring_used, ring) + at * sizeof(*elem),
 			       sizeof(*elem));
-	vq->used_idx++;
-	vq->filled++;
+	batch->nr++;
 }
 
-void split_publish(struct vring_dev *vq)
+static void publish(struct vring_dev *vq, const struct batch *batch)
 {
+	if (!batch->nr)
+		return;
 	/*
 	 * Pairs with the driver's acquire of used->idx: the entries, and what was
 	 * written to the buffers, are visible before the index.
 	 */
-	store_release_16(&vq->ring.used->idx, vq->used_idx);
+	store_release_16(&vq->ring.used->idx, batch->idx);
+	vq->used_idx = batch->idx;
 	if (unlikely(vq->log_used))
 		log_ring_write(vq, &vq->ring.used->idx, offsetof(struct vring_used, idx),
 			       sizeof(vq->ring.used->idx));
 	if (unlikely(vq->inflight))
-		inflight_split_published(vq);
-	vq->since_call += vq->filled;
-	vq->filled = 0;
+		inflight_split_published(vq, batch->nr);
+	vq->since_call += batch->nr;
+}
+
+/* VIRTIO 1.2, 2.7.9: used in the order in which they were available */
+static void fill_in_order(struct vring_dev *vq, struct batch *batch, uint16_t id, uint32_t written)
+{
+	if (!order_take(vq, id, written))
+		return;
+	do
+		fill(vq, batch, id, written);
+	while (order_next(vq, &id, &written));
+}
+
+void split_push_batch(struct vring_dev *vq, const struct vring_chain *chains,
+		      const uint32_t *written, unsigned int nr)
+{
+	struct batch batch = { .idx = vq->used_idx };
+
+	for (unsigned int i = 0; i < nr; i++) {
+		assert_in_flight(vq, &chains[i]);
+		if (unlikely(vq->log))
+			log_written(vq, &chains[i], written[i]);
+		if (vq->in_order)
+			fill_in_order(vq, &batch, chains[i].id, written[i]);
+		else
+			fill(vq, &batch, chains[i].id, written[i]);
+	}
+	publish(vq, &batch);
+	vq->in_flight -= nr;
 }
 
 /* VIRTIO 1.2, 2.7.10: after the driver's ring, and after the device's */

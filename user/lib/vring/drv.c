@@ -53,15 +53,6 @@ void vring_drv_init(struct vring_drv *vq, const struct vring_drv_config *config)
 		config->slots[i] = (struct vring_drv_slot){ .next = i + 1 < num ? i + 1 : 0 };
 }
 
-struct drv_desc drv_buf_desc(const struct vring_buf *buf, bool write, bool next)
-{
-	return (struct drv_desc){
-		.addr = buf->gpa,
-		.len = buf->len,
-		.flags = (next ? VRING_DESC_F_NEXT : 0) | (write ? VRING_DESC_F_WRITE : 0),
-	};
-}
-
 static bool bufs_valid(const struct vring_buf *bufs, unsigned int nr)
 {
 	uint64_t bytes = 0;

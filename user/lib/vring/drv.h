@@ -23,8 +23,14 @@ static inline unsigned int drv_num(const struct vring_drv *vq)
 	return vq->config.ring.num;
 }
 
-/* drv.c */
-struct drv_desc drv_buf_desc(const struct vring_buf *buf, bool write, bool next);
+static inline struct drv_desc drv_buf_desc(const struct vring_buf *buf, bool write, bool next)
+{
+	return (struct drv_desc){
+		.addr = buf->gpa,
+		.len = buf->len,
+		.flags = (next ? VRING_DESC_F_NEXT : 0) | (write ? VRING_DESC_F_WRITE : 0),
+	};
+}
 
 /* drv_split.c */
 int drv_split_stage(struct vring_drv *vq, const struct vring_buf *bufs, unsigned int nr_out,

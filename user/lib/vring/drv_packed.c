@@ -23,25 +23,25 @@ static void advance(const struct vring_drv *vq, uint16_t *idx, bool *wrap, unsig
 	*idx = next;
 }
 
-static void write_body(struct vring_packed_desc *shared, const struct drv_desc *desc, uint16_t id)
+/* len, id and flags */
+static uint64_t desc_word(const struct drv_desc *desc, uint16_t id, uint16_t flags)
 {
-	store_64(&shared->addr, desc->addr);
-	store_32(&shared->len, desc->len);
-	store_16(&shared->id, id);
+	return desc->len | (uint64_t)id << 32 | (uint64_t)flags << 48;
 }
 
 /* The flags of the first descriptor staged are what makes all available: kept back. */
-static void write_desc(struct vring_drv *vq, const struct drv_desc *desc, uint16_t id, bool head)
+static inline void write_desc(struct vring_drv *vq, const struct drv_desc *desc, uint16_t id,
+			      bool head)
 {
 	struct vring_packed_desc *shared = &ring(vq)->ring[vq->avail_idx];
-	uint16_t flags = desc->flags | (vq->avail_wrap ? AVAIL : USED);
+	uint64_t word = desc_word(desc, id, desc->flags | (vq->avail_wrap ? AVAIL : USED));
 
-	write_body(shared, desc, id);
+	store_64(&shared->addr, desc->addr);
 	if (head && !vq->staged) {
 		vq->first_idx = vq->avail_idx;
-		vq->first_flags = flags;
+		vq->first_word = word;
 	} else {
-		store_release_16(&shared->flags, flags);
+		store_release_64((__virtio64 *)&shared->len, word);
 	}
 	advance(vq, &vq->avail_idx, &vq->avail_wrap, 1);
 }
@@ -57,8 +57,8 @@ static struct drv_desc write_table(struct vring_drv *vq, uint16_t id, const stru
 		/* VIRTIO 1.2, 2.8.7: NEXT is reserved there */
 		struct drv_desc desc = drv_buf_desc(&bufs[i], i >= nr_out, false);
 
-		write_body(&table[i], &desc, 0);
-		store_16(&table[i].flags, desc.flags);
+		store_64(&table[i].addr, desc.addr);
+		store_64((__virtio64 *)&table[i].len, desc_word(&desc, 0, desc.flags));
 	}
 	return (struct drv_desc){
 		.addr = vq->config.indirect_gpa + offset * sizeof(*table),
@@ -105,8 +105,10 @@ int drv_packed_stage(struct vring_drv *vq, const struct vring_buf *bufs, unsigne
 
 void drv_packed_publish(struct vring_drv *vq)
 {
+	struct vring_packed_desc *first = &ring(vq)->ring[vq->first_idx];
+
 	/* Pairs with the device's acquire of these flags. */
-	store_release_16(&ring(vq)->ring[vq->first_idx].flags, vq->first_flags);
+	store_release_64((__virtio64 *)&first->len, vq->first_word);
 	vq->since_kick += vq->staged;
 	vq->staged = 0;
 }

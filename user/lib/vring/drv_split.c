@@ -16,10 +16,11 @@ static uint16_t mask(const struct vring_drv *vq)
 
 static void write_desc(struct vring_desc *shared, const struct drv_desc *desc, uint16_t next)
 {
+	uint64_t flags = desc->flags;
+
+	/* tables are 16 byte aligned; two stores write all of it */
 	store_64(&shared->addr, desc->addr);
-	store_32(&shared->len, desc->len);
-	store_16(&shared->flags, desc->flags);
-	store_16(&shared->next, next);
+	store_64((__virtio64 *)&shared->len, desc->len | flags << 32 | (uint64_t)next << 48);
 }
 
 static struct drv_desc write_table(struct vring_drv *vq, uint16_t head,
@@ -46,13 +47,16 @@ int drv_split_stage(struct vring_drv *vq, const struct vring_buf *bufs, unsigned
 	struct vring_drv_slot *slots = vq->config.slots;
 	uint16_t head = vq->free_head;
 	unsigned int used = indirect ? 1 : nr;
-	uint16_t index = head;
+	uint16_t index = slots[head].next;
+	struct drv_desc desc;
 
-	for (unsigned int i = 0; i < used; i++) {
+	desc = indirect ? write_table(vq, head, bufs, nr_out, nr) :
+			  drv_buf_desc(&bufs[0], !nr_out, nr > 1);
+	write_desc(&ring(vq)->desc[head], &desc, used > 1 ? index : 0);
+	for (unsigned int i = 1; i < used; i++) {
 		uint16_t next = slots[index].next;
-		struct drv_desc desc = indirect ? write_table(vq, head, bufs, nr_out, nr) :
-						  drv_buf_desc(&bufs[i], i >= nr_out, i + 1 < nr);
 
+		desc = drv_buf_desc(&bufs[i], i >= nr_out, i + 1 < nr);
 		write_desc(&ring(vq)->desc[index], &desc, i + 1 < used ? next : 0);
 		index = next;
 	}

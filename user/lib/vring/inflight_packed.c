@@ -8,6 +8,7 @@
  * front-end may change the region's.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "inflight.h"
 
@@ -50,14 +51,63 @@ void inflight_packed_untake(struct vring_dev *vq, uint16_t id)
 {
 	uint16_t entry = vq->slots[id].entry;
 
-	/* its last entry links to what was free after it, as before */
+	/* what was free after it may have been taken, and more may have become free */
+	vq->links[vq->slots[id].last] = vq->free_head;
+	put(&region(vq)->desc[vq->slots[id].last].next, vq->free_head);
 	vq->free_head = entry;
 	put(&region(vq)->free_head, entry);
 	put(&region(vq)->old_free_head, entry);
 	put(&region(vq)->desc[entry].inflight, 0);
 }
 
-void inflight_packed_fill(struct vring_dev *vq, uint16_t id)
+/*
+ * Both positions of the used ring lie in one aligned word, and are stored as one: a
+ * wrap counter without its position would be that of another lap, and the flags
+ * that are there then say nothing about the update.
+ */
+struct position {
+	uint16_t used_idx;
+	uint16_t old_used_idx;
+	uint8_t used_wrap;
+	uint8_t old_used_wrap;
+	uint8_t padding[2];
+};
+
+_Static_assert(offsetof(struct vring_inflight_packed, used_idx) % sizeof(uint64_t) == 0,
+	       "positions in one word");
+_Static_assert(sizeof(struct position) == sizeof(uint64_t), "positions in one word");
+
+static struct position get_position(const struct vring_dev *vq)
+{
+	uint64_t word = get((uint64_t *)&region(vq)->used_idx);
+	struct position at;
+
+	memcpy(&at, &word, sizeof(at));
+	return at;
+}
+
+static void put_position(struct vring_dev *vq, struct position at)
+{
+	uint64_t word;
+
+	memcpy(&word, &at, sizeof(word));
+	put((uint64_t *)&region(vq)->used_idx, word);
+}
+
+/* What was under way is done: first the list, then what says that it is under way. */
+static void commit(struct vring_dev *vq, uint16_t used_idx, bool used_wrap)
+{
+	put(&region(vq)->old_free_head, vq->free_head);
+	put_position(vq, (struct position){
+				 .used_idx = used_idx,
+				 .old_used_idx = used_idx,
+				 .used_wrap = used_wrap,
+				 .old_used_wrap = used_wrap,
+			 });
+}
+
+/* Before it is published: @used_idx and @used_wrap are what comes after it. */
+void inflight_packed_fill(struct vring_dev *vq, uint16_t id, uint16_t used_idx, bool used_wrap)
 {
 	const struct vring_dev_slot *slot = &vq->slots[id];
 
@@ -65,37 +115,30 @@ void inflight_packed_fill(struct vring_dev *vq, uint16_t id)
 	put(&region(vq)->desc[slot->last].next, vq->free_head);
 	vq->free_head = slot->entry;
 	put(&region(vq)->free_head, slot->entry);
-	put(&region(vq)->used_wrap_counter, vq->used_wrap);
-	/* what says that an update is under way, last */
-	put(&region(vq)->used_idx, vq->used_idx);
-}
-
-static void commit(struct vring_dev *vq)
-{
-	put(&region(vq)->old_free_head, get(&region(vq)->free_head));
-	put(&region(vq)->old_used_wrap_counter, get(&region(vq)->used_wrap_counter));
-	put(&region(vq)->old_used_idx, get(&region(vq)->used_idx));
+	put_position(vq, (struct position){
+				 .used_idx = used_idx,
+				 .old_used_idx = vq->used_idx,
+				 .used_wrap = used_wrap,
+				 .old_used_wrap = vq->used_wrap,
+			 });
 }
 
 void inflight_packed_published(struct vring_dev *vq, uint16_t id)
 {
 	put(&region(vq)->desc[vq->slots[id].entry].inflight, 0);
-	commit(vq);
+	commit(vq, vq->used_idx, vq->used_wrap);
 }
 
-int inflight_packed_read(const struct vring_dev *vq, uint16_t entry, struct desc *desc)
+void inflight_packed_read(const struct vring_dev *vq, uint16_t entry, struct desc *desc)
 {
 	const struct vring_inflight_packed_desc *e = &region(vq)->desc[entry];
 
-	if (entry >= vq->ring.num)
-		return -EPROTO;
 	*desc = (struct desc){
 		.addr = get(&e->addr),
 		.len = get(&e->len),
 		.flags = get(&e->flags),
 		.next = get(&e->id),
 	};
-	return 0;
 }
 
 static void start(struct vring_dev *vq)
@@ -109,34 +152,32 @@ static void start(struct vring_dev *vq)
 	put(&region(vq)->features, 0);
 	put(&region(vq)->desc_num, vq->ring.num);
 	put(&region(vq)->free_head, 0);
-	put(&region(vq)->used_idx, vq->used_idx);
-	put(&region(vq)->used_wrap_counter, vq->used_wrap);
-	commit(vq);
+	commit(vq, vq->used_idx, vq->used_wrap);
 	put(&region(vq)->version, VRING_INFLIGHT_VERSION);
 }
 
 /* Decides about an update that was under way: it is done if the driver can see it. */
 static int settle(struct vring_dev *vq)
 {
-	uint16_t old_idx = get(&region(vq)->old_used_idx);
-	bool old_wrap = get(&region(vq)->old_used_wrap_counter);
-	uint16_t idx = get(&region(vq)->used_idx);
+	struct position at = get_position(vq);
+	bool done = false;
 
-	if (old_idx >= vq->ring.num || idx >= vq->ring.num)
+	if (at.old_used_idx >= vq->ring.num || at.used_idx >= vq->ring.num ||
+	    at.old_used_wrap > 1 || at.used_wrap > 1)
 		return -EPROTO;
-	if (idx != old_idx || get(&region(vq)->used_wrap_counter) != old_wrap) {
-		uint16_t flags = load_acquire_16(&vq->ring.ring[old_idx].flags);
-
-		if (!packed_is_available(flags, old_wrap))
-			commit(vq);
-	}
-	vq->used_idx = get(&region(vq)->old_used_idx);
-	vq->used_wrap = get(&region(vq)->old_used_wrap_counter);
-	vq->free_head = get(&region(vq)->old_free_head);
-	put(&region(vq)->used_idx, vq->used_idx);
-	put(&region(vq)->used_wrap_counter, vq->used_wrap);
+	/*
+	 * The driver may have gone on since, but not so far that the old position
+	 * would be available in the old lap again.
+	 */
+	if (at.used_idx != at.old_used_idx || at.used_wrap != at.old_used_wrap)
+		done = !packed_is_available(load_acquire_16(&vq->ring.ring[at.old_used_idx].flags),
+					    at.old_used_wrap);
+	vq->used_idx = done ? at.used_idx : at.old_used_idx;
+	vq->used_wrap = done ? at.used_wrap : at.old_used_wrap;
+	vq->free_head = done ? get(&region(vq)->free_head) : get(&region(vq)->old_free_head);
+	commit(vq, vq->used_idx, vq->used_wrap);
 	put(&region(vq)->free_head, vq->free_head);
-	return vq->used_idx < vq->ring.num ? 0 : -EPROTO;
+	return 0;
 }
 
 /* Every entry is in one list only. */
@@ -191,6 +232,7 @@ static int recover(struct vring_dev *vq)
 	bool *seen = calloc(vq->ring.num, sizeof(*seen));
 	int ret = heads && seen ? 0 : -ENOMEM;
 
+	vq->descs_out = 0;
 	for (unsigned int i = 0; i < vq->ring.num; i++)
 		vq->links[i] = get(&region(vq)->desc[i].next);
 	if (!ret)
@@ -203,6 +245,7 @@ static int recover(struct vring_dev *vq)
 			ret = -EPROTO;
 	free(heads);
 	free(seen);
+	/* the positions that the region has, not those that the front-end gave */
 	vq->avail_idx = vq->used_idx;
 	vq->avail_wrap = vq->used_wrap;
 	if (!ret)

@@ -37,11 +37,11 @@ void inflight_split_fill(struct vring_dev *vq, uint16_t head)
 	put(&region(vq)->last_batch_head, head);
 }
 
-void inflight_split_published(struct vring_dev *vq)
+void inflight_split_published(struct vring_dev *vq, unsigned int nr)
 {
 	uint16_t head = vq->record_last;
 
-	for (unsigned int i = 0; i < vq->filled; i++) {
+	while (nr--) {
 		put(&region(vq)->desc[head].inflight, 0);
 		head = vq->slots[head].last;
 	}

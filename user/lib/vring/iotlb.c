@@ -26,8 +26,11 @@ struct vring_iotlb {
 
 int vring_iotlb_create(struct vring_iotlb **iotlb, unsigned int max)
 {
-	struct vring_iotlb *t = calloc(1, sizeof(*t) + max * sizeof(t->entries[0]));
+	struct vring_iotlb *t;
 
+	if (!max)
+		return -EINVAL;
+	t = calloc(1, sizeof(*t) + max * sizeof(t->entries[0]));
 	if (!t)
 		return -ENOMEM;
 	t->max = max;

@@ -4,69 +4,81 @@
 
 #include <vringlab/vring_layout.h>
 
-static void *find_part(const struct vring_mem *mem, uint64_t addr, uint64_t size,
-		       struct vring_mem_miss *miss, int *ret)
+/* What one of the three parts has to be. */
+struct part {
+	uint64_t size;
+	/* a power of two */
+	uint64_t align;
+	unsigned int access;
+};
+
+static int find_part(void **host, const struct vring_mem *mem, uint64_t addr,
+		     const struct part *part, struct vring_mem_miss *miss)
 {
 	struct iovec iov;
-
-	if (!mem->iotlb) {
-		void *host = vring_mem_uva(mem, addr, size);
-
-		*ret = host ? 0 : -EFAULT;
-		return host;
-	}
-	/* the device writes to some of it, and reads all */
-	*ret = vring_mem_iov(mem, addr, size, VRING_MEM_READ, &iov, 1, miss);
-	if (*ret == -ENOBUFS)
-		*ret = -EFAULT;
-	if (*ret < 0)
-		return NULL;
-	*ret = 0;
-	return iov.iov_base;
-}
-
-/* Finds one part of a virtqueue; @align is a power of two. */
-static int resolve_part(void **part, const struct vring_mem *mem, uint64_t addr, uint64_t size,
-			uint64_t align, struct vring_mem_miss *miss)
-{
-	void *host;
 	int ret;
 
-	if (addr & (align - 1))
+	if (!mem->iotlb) {
+		*host = vring_mem_uva(mem, addr, part->size);
+		return *host ? 0 : -EFAULT;
+	}
+	ret = vring_mem_iov(mem, addr, part->size, part->access, &iov, 1, miss);
+	/* of several pieces */
+	if (ret == -ENOBUFS)
+		return -EFAULT;
+	if (ret < 0)
+		return ret;
+	*host = iov.iov_base;
+	return 0;
+}
+
+static int resolve_part(void **host, const struct vring_mem *mem, uint64_t addr,
+			const struct part *part, struct vring_mem_miss *miss)
+{
+	int ret;
+
+	if (addr & (part->align - 1))
 		return -EINVAL;
-	host = find_part(mem, addr, size, miss, &ret);
+	ret = find_part(host, mem, addr, part, miss);
 	if (ret)
 		return ret;
 	/*
 	 * The driver also chose the region's address and offset, so that an
 	 * aligned address of its can be an odd one here.
 	 */
-	if ((uintptr_t)host & (align - 1))
-		return -EINVAL;
-	*part = host;
-	return 0;
+	return (uintptr_t)*host & (part->align - 1) ? -EINVAL : 0;
 }
 
-/* Size and alignment of the three parts. */
 struct shape {
-	uint64_t size[3];
-	uint64_t align[3];
+	struct part parts[3];
 };
+
+static struct shape shape_packed(unsigned int num)
+{
+	const unsigned int both = VRING_MEM_READ | VRING_MEM_WRITE;
+	const uint64_t event = sizeof(struct vring_packed_desc_event);
+
+	return (struct shape){ {
+		{ sizeof(struct vring_packed_desc) * (uint64_t)num, VRING_PACKED_DESC_ALIGN, both },
+		{ event, VRING_PACKED_EVENT_ALIGN, VRING_MEM_READ },
+		{ event, VRING_PACKED_EVENT_ALIGN, both },
+	} };
+}
+
+static struct shape shape_split(unsigned int num)
+{
+	const unsigned int both = VRING_MEM_READ | VRING_MEM_WRITE;
+
+	return (struct shape){ {
+		{ vring_desc_size(num), VRING_DESC_ALIGN_SIZE, VRING_MEM_READ },
+		{ vring_avail_size(num), VRING_AVAIL_ALIGN_SIZE, VRING_MEM_READ },
+		{ vring_used_size(num), VRING_USED_ALIGN_SIZE, both },
+	} };
+}
 
 static struct shape shape_of(unsigned int num, bool packed)
 {
-	if (packed)
-		return (struct shape){
-			.size = { sizeof(struct vring_packed_desc) * (uint64_t)num,
-				  sizeof(struct vring_packed_desc_event),
-				  sizeof(struct vring_packed_desc_event) },
-			.align = { VRING_PACKED_DESC_ALIGN, VRING_PACKED_EVENT_ALIGN,
-				   VRING_PACKED_EVENT_ALIGN },
-		};
-	return (struct shape){
-		.size = { vring_desc_size(num), vring_avail_size(num), vring_used_size(num) },
-		.align = { VRING_DESC_ALIGN_SIZE, VRING_AVAIL_ALIGN_SIZE, VRING_USED_ALIGN_SIZE },
-	};
+	return packed ? shape_packed(num) : shape_split(num);
 }
 
 static struct vring_layout layout_of(unsigned int num, bool packed, void *const parts[3])
@@ -99,8 +111,7 @@ int vring_layout_resolve(struct vring_layout *layout, const struct vring_mem *me
 		return -EINVAL;
 	shape = shape_of(num, packed);
 	for (int i = 0; i < 3; i++) {
-		int ret =
-			resolve_part(&parts[i], mem, addr[i], shape.size[i], shape.align[i], miss);
+		int ret = resolve_part(&parts[i], mem, addr[i], &shape.parts[i], miss);
 
 		if (ret)
 			return ret;
@@ -121,9 +132,9 @@ struct vring_layout vring_layout_host(unsigned int num, bool packed, void *mem)
 	void *parts[3];
 
 	for (int i = 0; i < 3; i++) {
-		offset = align_up(offset, shape.align[i]);
+		offset = align_up(offset, shape.parts[i].align);
 		parts[i] = (uint8_t *)mem + offset;
-		offset += shape.size[i];
+		offset += shape.parts[i].size;
 	}
 	return layout_of(num, packed, parts);
 }
@@ -134,6 +145,6 @@ uint64_t vring_layout_bytes(unsigned int num, bool packed)
 	uint64_t offset = 0;
 
 	for (int i = 0; i < 3; i++)
-		offset = align_up(offset, shape.align[i]) + shape.size[i];
+		offset = align_up(offset, shape.parts[i].align) + shape.parts[i].size;
 	return offset;
 }

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include <vringlab/vring_mem.h>
+#include "mem.h"
 
 /*
  * Bounds are compared by subtraction: start + len could wrap, and both come
@@ -60,7 +60,7 @@ int vring_mem_remove(struct vring_mem *mem, uint64_t guest_addr, uint64_t user_a
 	return -ENOENT;
 }
 
-static const struct vring_mem_region *find_gpa(const struct vring_mem *mem, uint64_t gpa)
+const struct vring_mem_region *mem_find_gpa(const struct vring_mem *mem, uint64_t gpa)
 {
 	unsigned int low = 0, high = mem->nr;
 
@@ -88,7 +88,7 @@ static const struct vring_mem_region *find_uva(const struct vring_mem *mem, uint
 
 void *vring_mem_gpa(const struct vring_mem *mem, uint64_t gpa, uint64_t len)
 {
-	const struct vring_mem_region *r = find_gpa(mem, gpa);
+	const struct vring_mem_region *r = mem_find_gpa(mem, gpa);
 
 	if (!r || !len || len > r->size - (gpa - r->guest_addr))
 		return NULL;
@@ -104,15 +104,39 @@ void *vring_mem_uva(const struct vring_mem *mem, uint64_t uva, uint64_t len)
 	return r->host + (uva - r->user_addr);
 }
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
+/* Pieces of a range, as they are found. */
+struct pieces {
+	struct iovec *iov;
+	unsigned int nr;
+	unsigned int max;
+};
+
+/*
+ * The start of a range, as far as one region has it: @offset bytes into it. Returns
+ * how many bytes that is, or a negative errno.
+ */
+static int64_t add_piece(struct pieces *to, const struct vring_mem_region *r, uint64_t offset,
+			 uint64_t len)
 {
-	return a < b ? a : b;
+	uint8_t *host = r->host + offset;
+	uint64_t piece = len < r->size - offset ? len : r->size - offset;
+	struct iovec *last = to->iov + to->nr - 1;
+
+	/* translations are small: what they cut may be one piece of the region */
+	if (to->nr && offset && host == (uint8_t *)last->iov_base + last->iov_len) {
+		last->iov_len += piece;
+		return piece;
+	}
+	if (to->nr == to->max)
+		return -ENOBUFS;
+	to->iov[to->nr++] = (struct iovec){ .iov_base = host, .iov_len = piece };
+	return piece;
 }
 
 int vring_mem_gpa_iov(const struct vring_mem *mem, uint64_t gpa, uint64_t len, struct iovec *iov,
 		      unsigned int nr_iov)
 {
-	int nr = 0;
+	struct pieces to = { .iov = iov, .max = nr_iov };
 
 	if (!len)
 		return -EINVAL;
@@ -121,49 +145,42 @@ int vring_mem_gpa_iov(const struct vring_mem *mem, uint64_t gpa, uint64_t len, s
 	 * most. gpa cannot wrap, because no region holds the last address.
 	 */
 	while (len) {
-		const struct vring_mem_region *r = find_gpa(mem, gpa);
-		uint64_t piece;
+		const struct vring_mem_region *r = mem_find_gpa(mem, gpa);
+		int64_t piece;
 
 		if (!r)
 			return -EFAULT;
-		if ((unsigned int)nr == nr_iov)
-			return -ENOBUFS;
-		piece = min_u64(len, r->size - (gpa - r->guest_addr));
-		iov[nr].iov_base = r->host + (gpa - r->guest_addr);
-		iov[nr++].iov_len = piece;
+		piece = add_piece(&to, r, gpa - r->guest_addr, len);
+		if (piece < 0)
+			return piece;
 		gpa += piece;
 		len -= piece;
 	}
-	return nr;
+	return to.nr;
 }
 
-/* One translation's worth of a range: a piece for each region that it crosses. */
-static int uva_iov(const struct vring_mem *mem, uint64_t uva, uint64_t len, struct iovec *iov,
-		   unsigned int nr_iov)
+/* One translation's worth of a range. */
+static int add_uva(const struct vring_mem *mem, struct pieces *to, uint64_t uva, uint64_t len)
 {
-	int nr = 0;
-
 	while (len) {
 		const struct vring_mem_region *r = find_uva(mem, uva);
-		uint64_t piece;
+		int64_t piece;
 
 		if (!r)
 			return -EFAULT;
-		if ((unsigned int)nr == nr_iov)
-			return -ENOBUFS;
-		piece = min_u64(len, r->size - (uva - r->user_addr));
-		iov[nr].iov_base = r->host + (uva - r->user_addr);
-		iov[nr++].iov_len = piece;
+		piece = add_piece(to, r, uva - r->user_addr, len);
+		if (piece < 0)
+			return piece;
 		uva += piece;
 		len -= piece;
 	}
-	return nr;
+	return 0;
 }
 
 int vring_mem_iov(const struct vring_mem *mem, uint64_t addr, uint64_t len, unsigned int access,
 		  struct iovec *iov, unsigned int nr_iov, struct vring_mem_miss *miss)
 {
-	int nr = 0;
+	struct pieces to = { .iov = iov, .max = nr_iov };
 
 	if (!mem->iotlb)
 		return vring_mem_gpa_iov(mem, addr, len, iov, nr_iov);
@@ -177,14 +194,13 @@ int vring_mem_iov(const struct vring_mem *mem, uint64_t addr, uint64_t len, unsi
 			*miss = (struct vring_mem_miss){ .iova = addr, .access = access };
 			return -EINPROGRESS;
 		}
-		ret = uva_iov(mem, uva, piece, iov + nr, nr_iov - nr);
-		if (ret < 0)
+		ret = add_uva(mem, &to, uva, piece);
+		if (ret)
 			return ret;
-		nr += ret;
 		addr += piece;
 		len -= piece;
 	}
-	return nr;
+	return to.nr;
 }
 
 int vring_mem_host_gpa(const struct vring_mem *mem, const void *host, uint64_t *gpa)

@@ -57,6 +57,12 @@ static inline void store_release_16(__virtio16 *idx, uint16_t value)
 	__atomic_store_n(idx, htole16(value), __ATOMIC_RELEASE);
 }
 
+/* Of a packed descriptor's second half, which ends with its flags: pairs as above. */
+static inline void store_release_64(__virtio64 *words, uint64_t value)
+{
+	__atomic_store_n(words, htole64(value), __ATOMIC_RELEASE);
+}
+
 /*
  * Of memory that need not be aligned, such as an indirect table. Volatile, so that
  * the compiler reads it here and not again where the value is used.
