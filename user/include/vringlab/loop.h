@@ -251,7 +251,8 @@ int loop_signals(struct loop *loop, const sigset_t *set, loop_fn *fn, void *ctx)
  * @fd:		eventfd; the caller's, stays open until removed.
  * @efd:	Set on success only.
  *
- * Return: 0, %-EBADF, %-ENOMEM.
+ * Return: 0, %-EBADF, %-ENOMEM, %-EMFILE, or %-EINVAL for what is no eventfd, where
+ * that shows.
  */
 int loop_eventfd_add(struct loop *loop, int fd, struct loop_eventfd **efd);
 
@@ -259,12 +260,11 @@ int loop_eventfd_add(struct loop *loop, int fd, struct loop_eventfd **efd);
  * loop_eventfd_signal() - Add 1 to an eventfd
  * @efd:	From loop_eventfd_add().
  *
- * With O_NONBLOCK on the eventfd the write is queued and goes out with the loop's
- * next wait, in the same system call. Without it io_uring would hand the write to
- * a worker thread, which was measured at 35 times the cost, and the flag is not
- * ours to change, for the open file is shared with the peer: then it is a write(2)
- * at once, left out while the counter has no room, which is a signal pending
- * anyway.
+ * Queued, and out with the loop's next wait, in the same system call. Never waits for
+ * room in the counter: with O_NONBLOCK a full one drops the signal, for one is pending
+ * anyway. Without, and the flag is not ours to set, for the open file is shared with
+ * the peer, the kernel does the signalling (see eventfd.c), and a full counter reads
+ * UINT64_MAX. Before 5.18 that is a worker thread's job, at many times the cost.
  */
 void loop_eventfd_signal(struct loop_eventfd *efd);
 

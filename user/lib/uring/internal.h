@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include <vringlab/loop.h>
+#include <vringlab/loop_spin.h>
 
 #include "user_data.h"
 
@@ -21,6 +22,17 @@ struct loop_slot {
 	uint32_t generation;
 };
 
+/* Busy polling. */
+struct loop_spin {
+	bool on;
+	/* the window adapts itself */
+	bool automatic;
+	struct loop_spinner *first;
+	/* next of a walk over them */
+	struct loop_spinner *cursor;
+	struct loop_spin_stats stats;
+};
+
 struct loop {
 	struct io_uring ring;
 	uint8_t id;
@@ -30,12 +42,17 @@ struct loop {
 	struct loop_slot *slots;
 	unsigned int nr_slots;
 	unsigned int nr_ops;
+	/* struct loop_rw in flight */
+	unsigned int nr_rw;
+	uint64_t rounds;
 
 	/* fixed files: the fd registered at each index, -1 for none */
 	int *files;
 
 	struct loop_task *tasks;
 	struct loop_task **tasks_tail;
+
+	struct loop_spin spin;
 
 	int signal_fd;
 	sigset_t signal_mask_before;
@@ -104,7 +121,14 @@ extern const struct loop_op_type loop_send_type;
 /* loop.c */
 struct io_uring_sqe *loop_get_sqe(struct loop *loop);
 void loop_flush(struct loop *loop);
+int loop_enter(struct loop *loop, uint64_t deadline_ns);
+int loop_handle(struct loop *loop, uint64_t deadline_ns, int ret);
 int loop_wait(struct loop *loop, uint64_t deadline_ns);
+bool loop_poll_now(struct loop *loop);
+
+/* spin.c */
+bool loop_spin_turn(struct loop *loop);
+int loop_spin_wait(struct loop *loop, uint64_t deadline_ns);
 
 /* op.c */
 struct loop_op *loop_op_new(struct loop *loop, enum loop_kind kind, int fd, void *ctx);
@@ -114,6 +138,9 @@ void loop_op_finish(struct loop_op *op);
 void loop_op_finish_with(struct loop_op *op, int res);
 void loop_op_complete(struct loop *loop, uint64_t user_data, int res, uint32_t flags);
 void loop_op_remove_all(struct loop *loop);
+
+/* rw.c */
+void loop_rw_complete(struct loop *loop, uint64_t user_data, int res);
 
 /* file.c */
 void loop_files_init(struct loop *loop);

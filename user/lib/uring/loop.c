@@ -55,10 +55,11 @@ static int setup_ring(struct loop *loop)
 	/* from the cheapest kernel has to offer to what every kernel has */
 	static const unsigned int attempts[] = {
 		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-			IORING_SETUP_SUBMIT_ALL, /* 6.1 */
-		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN |
+			IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL, /* 6.1 */
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
 			IORING_SETUP_SUBMIT_ALL, /* 6.0 */
-		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL, /* 5.19 */
+		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+			IORING_SETUP_SUBMIT_ALL, /* 5.19 */
 		0,
 	};
 	struct io_uring_params params;
@@ -146,7 +147,7 @@ void loop_destroy(struct loop *loop)
 	loop->tasks = NULL;
 	loop->tasks_tail = &loop->tasks;
 	loop_op_remove_all(loop);
-	while (loop->nr_ops && !loop_wait(loop, deadline_ns))
+	while ((loop->nr_ops || loop->nr_rw) && !loop_wait(loop, deadline_ns))
 		;
 	loop_files_exit(loop);
 	io_uring_queue_exit(&loop->ring);
@@ -202,24 +203,26 @@ static unsigned int loop_dispatch(struct loop *loop)
 	return ready;
 }
 
-/* Submits, waits for a completion, dispatches. */
-int loop_wait(struct loop *loop, uint64_t deadline_ns)
+/* Submits and waits for a completion. Returns as io_uring_enter(2). */
+int loop_enter(struct loop *loop, uint64_t deadline_ns)
 {
 	struct __kernel_timespec left = { 0 };
 	struct io_uring_cqe *cqe;
 	uint64_t now_ns;
-	int ret;
 
-	if (deadline_ns == LOOP_FOREVER) {
-		ret = io_uring_submit_and_wait(&loop->ring, 1);
-	} else {
-		now_ns = loop_now_ns();
-		if (deadline_ns > now_ns) {
-			left.tv_sec = (deadline_ns - now_ns) / 1000000000;
-			left.tv_nsec = (deadline_ns - now_ns) % 1000000000;
-		}
-		ret = io_uring_submit_and_wait_timeout(&loop->ring, &cqe, 1, &left, NULL);
+	if (deadline_ns == LOOP_FOREVER)
+		return io_uring_submit_and_wait(&loop->ring, 1);
+	now_ns = loop_now_ns();
+	if (deadline_ns > now_ns) {
+		left.tv_sec = (deadline_ns - now_ns) / 1000000000;
+		left.tv_nsec = (deadline_ns - now_ns) % 1000000000;
 	}
+	return io_uring_submit_and_wait_timeout(&loop->ring, &cqe, 1, &left, NULL);
+}
+
+/* After loop_enter(), which returned @ret: dispatches. Returns as loop_run_once(). */
+int loop_handle(struct loop *loop, uint64_t deadline_ns, int ret)
+{
 	if (loop_dispatch(loop))
 		return 0;
 	/* EBUSY and EAGAIN: the kernel wants completions taken first, and they were */
@@ -227,6 +230,28 @@ int loop_wait(struct loop *loop, uint64_t deadline_ns)
 		return ret;
 	/* a wait that submitted something does not tell that it timed out */
 	return deadline_ns != LOOP_FOREVER && loop_now_ns() >= deadline_ns ? -ETIME : 0;
+}
+
+int loop_wait(struct loop *loop, uint64_t deadline_ns)
+{
+	loop->rounds++;
+	return loop_handle(loop, deadline_ns, loop_enter(loop, deadline_ns));
+}
+
+/*
+ * Submits what there is and dispatches what is complete, with a system call only
+ * where one is due: the kernel says in the ring when it has completions to post.
+ * Returns whether there were any.
+ */
+bool loop_poll_now(struct loop *loop)
+{
+	const unsigned int due = IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN;
+
+	if (io_uring_sq_ready(&loop->ring))
+		loop_flush(loop);
+	if (IO_URING_READ_ONCE(*loop->ring.sq.kflags) & due)
+		io_uring_get_events(&loop->ring);
+	return io_uring_cq_ready(&loop->ring) && loop_dispatch(loop);
 }
 
 static void run_tasks(struct loop *loop)
@@ -245,14 +270,18 @@ static void run_tasks(struct loop *loop)
 
 int loop_run_once(struct loop *loop, uint64_t deadline_ns)
 {
-	int ret;
+	int ret = 0;
 
-	/* with tasks to do: no sleep, only what is there */
-	if (!loop->tasks)
-		return loop_wait(loop, deadline_ns);
-	ret = loop_wait(loop, 0);
+	if (loop->tasks)
+		/* no sleep, only what is there */
+		loop_spin_turn(loop);
+	else if (loop->spin.on && loop->spin.first)
+		ret = loop_spin_wait(loop, deadline_ns);
+	else
+		ret = loop_wait(loop, deadline_ns);
+	/* those that the handlers have just added too: they end a batch of events */
 	run_tasks(loop);
-	return ret == -ETIME ? 0 : ret;
+	return ret;
 }
 
 int loop_run(struct loop *loop)

@@ -157,9 +157,15 @@ static struct loop_op *find_op(const struct loop *loop, struct loop_user_data id
 
 void loop_op_complete(struct loop *loop, uint64_t user_data, int res, uint32_t flags)
 {
-	struct loop_op *op = find_op(loop, loop_user_data_unpack(user_data));
+	const struct loop_user_data id = loop_user_data_unpack(user_data);
 	const struct loop_op_type *type;
+	struct loop_op *op;
 
+	if (id.kind == LOOP_KIND_RW) {
+		loop_rw_complete(loop, user_data, res);
+		return;
+	}
+	op = find_op(loop, id);
 	if (!op)
 		return;
 	type = types[op->id.kind];

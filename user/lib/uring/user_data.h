@@ -28,7 +28,12 @@ enum loop_kind {
 	/* completions that belong to no operation */
 	LOOP_KIND_SIGNAL = 0x80,
 	LOOP_KIND_CANCEL,
+	/* a struct loop_rw: its address takes the place of all other fields */
+	LOOP_KIND_RW,
 };
+
+/* No user address is longer, not with 5 levels of page tables either. */
+#define LOOP_RW_ADDRESS_BITS 56
 
 struct loop_user_data {
 	uint8_t kind;
