@@ -46,4 +46,8 @@ struct nlmsghdr *vlnl_request(struct vlnl *nl, uint16_t family, uint8_t cmd, uin
 int vlnl_transact(struct vlnl *nl, struct nlmsghdr *request, vlnl_answer_fn answer, void *data,
 		  struct vl_err *err);
 
+/* As vlnl_parse_ack(), for a request whose attributes begin after @header bytes. */
+int vlnl_parse_ack_after(const struct nlmsghdr *nlh, const struct nlmsghdr *request, size_t header,
+			 struct vl_err *err);
+
 #endif /* VRINGLAB_LIB_NL_INTERNAL_H */

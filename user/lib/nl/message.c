@@ -12,6 +12,8 @@
 #include <vringlab/err.h>
 #include <vringlab/nl_message.h>
 
+#include "internal.h"
+
 #define GENL_OFFSET sizeof(struct genlmsghdr)
 
 static int missing(const char *name, struct vl_err *err)
@@ -72,19 +74,19 @@ static int get_string(const struct nlattr *attr, const char *name, char *value, 
 	return 0;
 }
 
-/* Which attribute of the request lies at @offset, 0 if none does. */
-static unsigned int attr_at(const struct nlmsghdr *request, uint32_t offset)
+/* Which attribute of the request, after its header, lies at @offset; 0 if none does. */
+static unsigned int attr_at(const struct nlmsghdr *request, size_t header, uint32_t offset)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, request, GENL_OFFSET)
+	mnl_attr_for_each(attr, request, header)
 		if ((const char *)attr - (const char *)request == offset)
 			return mnl_attr_get_type(attr);
 	return 0;
 }
 
 static int set_ack_err(int code, const struct nlattr **tb, const struct nlmsghdr *request,
-		       struct vl_err *err)
+		       size_t header, struct vl_err *err)
 {
 	char text[sizeof(err->msg)] = "";
 	uint32_t offset = 0, type = 0;
@@ -92,7 +94,7 @@ static int set_ack_err(int code, const struct nlattr **tb, const struct nlmsghdr
 
 	get_string(tb[NLMSGERR_ATTR_MSG], "", text, sizeof(text), NULL);
 	if (!get_u32(tb[NLMSGERR_ATTR_OFFS], "", &offset, NULL))
-		at = attr_at(request, offset);
+		at = attr_at(request, header, offset);
 	if (!text[0] && !get_u32(tb[NLMSGERR_ATTR_MISS_TYPE], "", &type, NULL))
 		return vl_err_set(err, code, "the request lacks attribute %u", type);
 	if (!text[0])
@@ -102,7 +104,8 @@ static int set_ack_err(int code, const struct nlattr **tb, const struct nlmsghdr
 	return vl_err_set(err, code, "%s", text);
 }
 
-int vlnl_parse_ack(const struct nlmsghdr *nlh, const struct nlmsghdr *request, struct vl_err *err)
+int vlnl_parse_ack_after(const struct nlmsghdr *nlh, const struct nlmsghdr *request, size_t header,
+			 struct vl_err *err)
 {
 	const struct nlattr *tb[NLMSGERR_ATTR_MAX + 1] = { NULL };
 	const struct nlmsgerr *ack = mnl_nlmsg_get_payload(nlh);
@@ -128,7 +131,12 @@ int vlnl_parse_ack(const struct nlmsghdr *nlh, const struct nlmsghdr *request, s
 		mnl_attr_for_each(attr, nlh, offset)
 			if (mnl_attr_get_type(attr) <= NLMSGERR_ATTR_MAX)
 				tb[mnl_attr_get_type(attr)] = attr;
-	return set_ack_err(code, tb, request, err);
+	return set_ack_err(code, tb, request, header, err);
+}
+
+int vlnl_parse_ack(const struct nlmsghdr *nlh, const struct nlmsghdr *request, struct vl_err *err)
+{
+	return vlnl_parse_ack_after(nlh, request, GENL_OFFSET, err);
 }
 
 int vlnl_parse_vring(const struct nlmsghdr *nlh, struct vlnl_vring *vring, struct vl_err *err)
