@@ -13,13 +13,13 @@
 #include "t_served.h"
 
 /* The least device that is one: the first buffer to read goes to the first to write. */
-static int process(void *ctx, unsigned int index, struct vring_dev *vq)
+static int process(void *dev, struct vdev_queue *q)
 {
 	struct iovec iov[8];
 	struct vring_chain chain = { .iov = iov, .nr_iov = 8 };
 	int ret;
 
-	while (!(ret = vring_dev_pop(vq, &chain))) {
+	while (!(ret = vring_dev_pop(q->vq, &chain))) {
 		struct iovec *in = iov + chain.nr_out;
 		size_t len = 0;
 
@@ -27,7 +27,7 @@ static int process(void *ctx, unsigned int index, struct vring_dev *vq)
 			len = iov[0].iov_len < in->iov_len ? iov[0].iov_len : in->iov_len;
 		if (len)
 			memcpy(in->iov_base, iov[0].iov_base, len);
-		vring_dev_push(vq, &chain, len);
+		vring_dev_push(q->vq, &chain, len);
 	}
 	return ret == -EAGAIN ? 0 : ret;
 }
@@ -71,10 +71,11 @@ static void quit(void *ctx, int res)
 	loop_stop(((struct t_served *)ctx)->loop);
 }
 
-static const struct vu_device device = {
-	.features = T_SERVED_FEATURES,
-	.num_queues = T_SERVED_QUEUES,
+static const struct vdev_ops device_ops = {
 	.process = process,
+};
+
+static const struct vu_backend_ops ops = {
 	.vring_ready = vring_ready,
 	.vring_error = vring_error,
 	.refused = refused,
@@ -85,13 +86,19 @@ static void *serve(void *arg)
 {
 	struct loop_op *op = NULL;
 	struct t_served *s = arg;
+	struct vdev device = {
+		.ops = &device_ops,
+		.features = T_SERVED_FEATURES,
+		.num_queues = T_SERVED_QUEUES,
+	};
+	const struct vu_backend_config config = { .ops = &ops, .ctx = s };
 
 	s->error = loop_create(&s->loop, NULL);
 	if (s->error)
 		return NULL;
 	s->error = loop_poll(s->loop, s->quit, POLLIN, quit, s, &op);
 	if (!s->error)
-		s->error = vu_backend_create(&s->be, s->loop, &device, s);
+		s->error = vu_backend_create(&s->be, s->loop, &device, &config);
 	if (!s->error)
 		s->error = vu_backend_attach(s->be, s->peer_fd);
 	if (!s->error) {

@@ -54,7 +54,7 @@ static int still_works(struct t_served *s)
 
 	if (ret)
 		return ret;
-	return reply.u64 == (T_SERVED_FEATURES | 1ull << 30) ? 0 : -EBADMSG;
+	return reply.u64 == (T_SERVED_FEATURES | 1ull << 30 | 1ull << 26) ? 0 : -EBADMSG;
 }
 
 TEST_F(conn, messages_in_single_bytes_are_put_together)

@@ -1,234 +1,158 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vringlab backend: serve a device to vhost-user front-ends, one after another.
+ * vringlab backend: serve devices to vhost-user front-ends.
  */
 #include <errno.h>
 #include <getopt.h>
+#include <grp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include <linux/virtio_config.h>
+#include <json-c/json.h>
 
 #include <vringlab/err.h>
-#include <vringlab/fd.h>
 #include <vringlab/loop.h>
+#include <vringlab/loop_spin.h>
 #include <vringlab/nl.h>
 #include <vringlab/parse.h>
-#include <vringlab/vhost_user_backend.h>
-#include <vringlab/vhost_user_msg.h>
 
 #include "command.h"
-#include "listener.h"
-#include "loopback.h"
+#include "server.h"
 
-/* The label of a vring is LABEL.INDEX, and an index has up to three digits. */
-#define LABEL_MAX (VRINGLAB_LABEL_LEN - 1 - 4)
+#define DEVICES_MAX 64u
 
-/* Before accept is tried again after it failed: fds may have run out. */
-#define ACCEPT_RETRY_NS 1000000000ull
+/* Of --poll-us: longer is no bounded time any more, but a CPU of its own. */
+#define POLL_US_MAX 1000000u
+
+#define MODE_DEFAULT 0600
 
 struct options {
-	const char *socket;
-	const char *trace;
-	uint64_t queues;
+	struct device_options devices[DEVICES_MAX];
+	unsigned int nr_devices;
+	uint32_t poll_us;
 	int ready_fd;
 	bool once;
 	bool verbose;
+	bool json;
 };
 
 /**
- * struct server - The running command
+ * struct command - The running command
  * @opt:	What was asked for.
  * @loop:	Its loop.
- * @be:		The back-end.
- * @device:	Its device.
- * @listener:	Where front-ends connect.
- * @accept:	Accept, or the wait before the next one; NULL while a front-end is
- *		served.
- * @iov:	For the device.
- * @told:	This connection had its one message.
  * @nl:		Module, with --trace.
- * @ids:	Registration of each vring there.
- * @registered:	Which of @ids are valid.
+ * @servers:	One for each device.
+ * @nr_open:	Of @servers.
+ * @nr_done:	Of @servers: have served all they were to.
  * @result:	Exit code.
  */
-struct server {
+struct command {
 	const struct options *opt;
 	struct loop *loop;
-	struct vu_backend *be;
-	struct vu_device device;
-	struct listener listener;
-	struct loop_op *accept;
-	struct iovec *iov;
-	bool told;
 	struct vlnl *nl;
-	uint32_t ids[VU_QUEUES_MAX];
-	bool registered[VU_QUEUES_MAX];
+	struct server *servers;
+	unsigned int nr_open;
+	unsigned int nr_done;
 	int result;
 };
 
 static void usage(FILE *f)
 {
-	fputs("usage: vringlab backend loopback --socket PATH [OPTION]...\n\n"
-	      "Serves virtqueues to a vhost-user front-end, one front-end at a time, until\n"
-	      "SIGINT or SIGTERM.\n\n"
-	      "devices:\n"
-	      "  loopback         copies what a chain has to read to where it can be written\n\n"
-	      "options:\n"
+	const struct device_kind *kind;
+
+	fputs("usage: vringlab backend [OPTION]... DEVICE --socket PATH [DEVICE OPTION]...\n"
+	      "                        [DEVICE --socket PATH [DEVICE OPTION]...]...\n\n"
+	      "Serves virtqueues to vhost-user front-ends until SIGINT or SIGTERM: each device\n"
+	      "on its socket, to one front-end at a time. SIGUSR1 prints statistics.\n\n"
+	      "devices:\n",
+	      f);
+	for (unsigned int i = 0; (kind = device_kind_at(i)); i++)
+		fprintf(f, "  %-16s %s\n", kind->name, kind->help);
+	fputs("\noptions of a device, after its name:\n"
 	      "  --socket PATH    listen here\n"
+	      "  --socket-mode M  permissions of the socket, octal (default 600)\n"
+	      "  --socket-group G group of the socket, name or number\n"
 	      "  --queues N       virtqueues of the device, 1 to 256 (default 1)\n"
 	      "  --trace LABEL    register each virtqueue with vringlab.ko as LABEL.INDEX when\n"
 	      "                   it is enabled; its counters can be read until this command\n"
 	      "                   ends or the same virtqueue is enabled again\n"
-	      "  --once           end when the first front-end has left\n"
+	      "\noptions of blk:\n"
+	      "  --file PATH      raw file or block device\n"
+	      "  --null-size N    no file: N bytes that keep nothing; K, M, G may follow\n"
+	      "  --direct         past the page cache (O_DIRECT)\n"
+	      "  --read-only      and the driver is told\n"
+	      "  --serial TEXT    serial number, up to 20 characters\n"
+	      "  --block-size N   logical block size (default: what the file needs)\n"
+	      "\noptions:\n"
+	      "  --poll-us N      before sleeping, look for work for N us; 'auto' adapts\n"
+	      "                   (default 0)\n"
+	      "  --once           end when each device's first front-end has left\n"
 	      "  --ready-fd FD    write one byte to FD and close it when listening\n"
-	      "  --verbose        print each connection\n"
+	      "  --json           print statistics at the end, as JSON\n"
+	      "  --verbose        print each connection to stderr\n"
 	      "  --help           show this\n\n"
-	      "exit codes: 0 ok, 1 failure, 2 usage, 4 --trace without vringlab.ko\n",
+	      "exit codes: 0 ok, 1 failure, 2 usage, 4 --trace without vringlab.ko, or no\n"
+	      "io_uring\n",
 	      f);
 }
 
-static void verbose(const struct server *s, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+/* --- running -------------------------------------------------------------------- */
 
-static void verbose(const struct server *s, const char *fmt, ...)
+static struct json_object *spin_json(const struct command *c)
 {
-	va_list ap;
+	struct json_object *o = json_object_new_object();
+	struct loop_spin_stats stats;
 
-	if (!s->opt->verbose)
-		return;
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	putchar('\n');
+	loop_get_spin_stats(c->loop, &stats);
+	json_object_object_add(o, "window-ns", json_object_new_uint64(stats.window_ns));
+	json_object_object_add(o, "spins", json_object_new_uint64(stats.spins));
+	json_object_object_add(o, "hits", json_object_new_uint64(stats.hits));
+	json_object_object_add(o, "sleeps", json_object_new_uint64(stats.sleeps));
+	json_object_object_add(o, "idle-ns", json_object_new_uint64(stats.idle_ns));
+	return o;
+}
+
+static void print_stats(const struct command *c)
+{
+	struct json_object *root = json_object_new_object();
+	struct json_object *devices = json_object_new_array();
+
+	for (unsigned int i = 0; i < c->nr_open; i++)
+		json_object_array_add(devices, server_json(&c->servers[i]));
+	json_object_object_add(root, "devices", devices);
+	json_object_object_add(root, "poll", spin_json(c));
+	puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY));
 	fflush(stdout);
+	json_object_put(root);
 }
 
-/* One message for each connection: what comes after the first is its consequence. */
-static void complain(struct server *s, const char *what)
+static void on_done(void *ctx, struct server *server)
 {
-	if (!s->told)
-		fprintf(stderr, "vringlab: front-end on %s: %s\n", s->opt->socket, what);
-	s->told = true;
-}
+	struct command *c = ctx;
 
-static int process(void *ctx, unsigned int index, struct vring_dev *vq)
-{
-	struct server *s = ctx;
-
-	(void)index;
-	return loopback_process(vq, s->iov);
-}
-
-/*
- * The registration outlives the connection: who reads the counters does so when
- * the guest has ended.
- */
-static int vring_ready(void *ctx, const struct vu_vring_info *info, struct vl_err *err)
-{
-	struct server *s = ctx;
-	char label[VRINGLAB_LABEL_LEN];
-	const struct vlnl_vring_add add = {
-		.label = label,
-		.backend = VRINGLAB_BACKEND_VHOST_USER,
-		.kick_fd = info->kick_fd,
-		.call_fd = info->call_fd,
-		.wake_user_data = info->wake_user_data,
-		.has_wake_user_data = true,
-	};
-	int ret;
-
-	snprintf(label, sizeof(label), "%s.%u", s->opt->trace, info->index % VU_QUEUES_MAX);
-	if (s->registered[info->index]) {
-		ret = vlnl_vring_del(s->nl, s->ids[info->index], err);
-		/* somebody else may have deleted it */
-		if (ret && ret != -ENOENT)
-			return ret;
-		s->registered[info->index] = false;
-	}
-	ret = vlnl_vring_add(s->nl, &add, &s->ids[info->index], err);
-	if (ret)
-		return ret;
-	s->registered[info->index] = true;
-	verbose(s, "vring %u is traced as %s", info->index, label);
-	return 0;
-}
-
-static void vring_error(void *ctx, unsigned int index, int code)
-{
-	struct vl_err err;
-
-	vl_err_set(&err, code, "vring %u is stopped: its contents are bad: %s", index,
-		   vl_strerror(code));
-	complain(ctx, err.msg);
-}
-
-static void refused(void *ctx, const struct vl_err *err)
-{
-	complain(ctx, err->msg);
-}
-
-static void accept_next(void *ctx, int res);
-
-static void on_accepted(void *ctx, int res)
-{
-	struct server *s = ctx;
-	int ret = res;
-
-	if (res >= 0) {
-		s->told = false;
-		ret = vu_backend_attach(s->be, res);
-		if (!ret) {
-			verbose(s, "a front-end is connected");
-			return;
-		}
-		close(res);
-	}
-	fprintf(stderr, "vringlab: cannot accept on %s: %s\n", s->opt->socket, vl_strerror(ret));
-	if (loop_timer(s->loop, ACCEPT_RETRY_NS, accept_next, s, &s->accept))
-		loop_stop(s->loop);
-}
-
-static void accept_next(void *ctx, int res)
-{
-	struct server *s = ctx;
-
-	if (!res)
-		res = loop_accept(s->loop, s->listener.fd, on_accepted, s, &s->accept);
-	if (!res)
-		return;
-	fprintf(stderr, "vringlab: cannot accept on %s: %s\n", s->opt->socket, vl_strerror(res));
-	s->result = EXIT_FAILED;
-	loop_stop(s->loop);
-}
-
-static void closed(void *ctx, const struct vl_err *err)
-{
-	struct server *s = ctx;
-
-	if (err->code != -ECONNRESET)
-		complain(s, err->msg);
-	verbose(s, "the front-end is gone");
-	if (!s->opt->once) {
-		accept_next(s, 0);
-		return;
-	}
-	s->result = s->told ? EXIT_FAILED : EXIT_OK;
-	loop_stop(s->loop);
+	if (server->failed)
+		c->result = EXIT_FAILED;
+	if (++c->nr_done == c->opt->nr_devices || !server->once)
+		loop_stop(c->loop);
 }
 
 static void on_signal(void *ctx, int signal_nr)
 {
-	struct server *s = ctx;
+	struct command *c = ctx;
 
-	verbose(s, "ending for signal %d (%s)", signal_nr, strsignal(signal_nr));
-	loop_stop(s->loop);
+	if (signal_nr == SIGUSR1) {
+		print_stats(c);
+		return;
+	}
+	if (c->opt->verbose)
+		fprintf(stderr, "ending for signal %d (%s)\n", signal_nr, strsignal(signal_nr));
+	loop_stop(c->loop);
 }
 
-static int catch_signals(struct server *s, struct vl_err *err)
+static int catch_signals(struct command *c, struct vl_err *err)
 {
 	sigset_t set;
 	int ret;
@@ -236,9 +160,10 @@ static int catch_signals(struct server *s, struct vl_err *err)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGUSR1);
 	/* a reader of ours that ends must not end us with the socket left behind */
 	signal(SIGPIPE, SIG_IGN);
-	ret = loop_signals(s->loop, &set, on_signal, s);
+	ret = loop_signals(c->loop, &set, on_signal, c);
 	if (ret)
 		return vl_err_set(err, ret, "cannot wait for signals: %s", vl_strerror(ret));
 	return 0;
@@ -258,28 +183,45 @@ static int tell_ready(int fd, struct vl_err *err)
 	return 0;
 }
 
-/* All that can fail before the first front-end comes. */
-static int set_up(struct server *s, struct vl_err *err)
+static int open_servers(struct command *c, struct vl_err *err)
 {
-	int ret;
+	const struct options *opt = c->opt;
 
-	s->iov = calloc(VRING_NUM_MAX, sizeof(*s->iov));
-	if (!s->iov)
+	c->servers = calloc(opt->nr_devices, sizeof(c->servers[0]));
+	if (!c->servers)
 		return vl_err_set(err, -ENOMEM, "out of memory");
-	ret = catch_signals(s, err);
-	if (ret)
-		return ret;
-	ret = vu_backend_create(&s->be, s->loop, &s->device, s);
-	if (ret)
-		return vl_err_set(err, ret, "cannot make a back-end: %s", vl_strerror(ret));
-	ret = listener_open(&s->listener, s->opt->socket, err);
-	if (ret)
-		return ret;
-	ret = tell_ready(s->opt->ready_fd, err);
-	if (ret)
-		return ret;
-	verbose(s, "listening on %s", s->opt->socket);
+	for (unsigned int i = 0; i < opt->nr_devices; i++) {
+		struct server *s = &c->servers[i];
+		int ret;
+
+		*s = (struct server){
+			.opt = &opt->devices[i],
+			.loop = c->loop,
+			.nl = opt->devices[i].trace ? c->nl : NULL,
+			.once = opt->once,
+			.verbose = opt->verbose,
+			.done = on_done,
+			.ctx = c,
+		};
+		c->nr_open++;
+		ret = server_open(s, err);
+		if (ret)
+			return ret;
+	}
 	return 0;
+}
+
+/* All that can fail before the first front-end comes. */
+static int set_up(struct command *c, struct vl_err *err)
+{
+	int ret = catch_signals(c, err);
+
+	loop_set_spin(c->loop, c->opt->poll_us);
+	if (!ret)
+		ret = open_servers(c, err);
+	if (!ret)
+		ret = tell_ready(c->opt->ready_fd, err);
+	return ret;
 }
 
 /*
@@ -306,54 +248,112 @@ static int exit_code(int ret)
 	return ret == -ENOENT || ret == -EPERM || ret == -ENOSYS ? EXIT_UNSUPPORTED : EXIT_FAILED;
 }
 
+static bool is_traced(const struct options *opt)
+{
+	for (unsigned int i = 0; i < opt->nr_devices; i++)
+		if (opt->devices[i].trace)
+			return true;
+	return false;
+}
+
+static int serve(struct command *c, struct vl_err *err)
+{
+	int ret = set_up(c, err);
+
+	if (ret)
+		return ret;
+	for (unsigned int i = 0; i < c->nr_open; i++)
+		server_start(&c->servers[i]);
+	ret = loop_run(c->loop);
+	if (ret)
+		return vl_err_set(err, ret, "the event loop failed: %s", vl_strerror(ret));
+	if (c->opt->json)
+		print_stats(c);
+	return 0;
+}
+
 static int run(const struct options *opt)
 {
-	struct server s = {
-		.opt = opt,
-		.device = {
-			.features = vu_feature(VIRTIO_F_VERSION_1),
-			.num_queues = opt->queues,
-			.process = process,
-			.vring_ready = opt->trace ? vring_ready : NULL,
-			.vring_error = vring_error,
-			.refused = refused,
-			.closed = closed,
-		},
-		.listener.fd = -1,
-	};
+	struct command c = { .opt = opt };
 	struct vl_err err;
 	int ret;
 
-	if (opt->trace) {
-		ret = open_trace(&s.nl, &err);
+	if (is_traced(opt)) {
+		ret = open_trace(&c.nl, &err);
 		if (ret)
 			return fail(&err, exit_code(ret));
 	}
-	ret = loop_create(&s.loop, &err);
+	ret = loop_create(&c.loop, &err);
 	if (ret) {
-		vlnl_close(s.nl);
+		vlnl_close(c.nl);
 		return fail(&err, exit_code(ret));
 	}
-	ret = set_up(&s, &err);
-	if (!ret) {
-		accept_next(&s, 0);
-		ret = loop_run(s.loop);
-		vl_err_set(&err, ret, "the event loop failed: %s", vl_strerror(ret));
-	}
-	loop_op_remove(&s.accept);
-	listener_close(&s.listener);
-	vu_backend_destroy(s.be);
-	loop_destroy(s.loop);
-	vlnl_close(s.nl);
-	free(s.iov);
-	return ret ? fail(&err, EXIT_FAILED) : s.result;
+	ret = serve(&c, &err);
+	for (unsigned int i = 0; i < c.nr_open; i++)
+		server_close(&c.servers[i]);
+	loop_destroy(c.loop);
+	vlnl_close(c.nl);
+	free(c.servers);
+	return ret ? fail(&err, EXIT_FAILED) : c.result;
+}
+
+/* --- command line ----------------------------------------------------------------- */
+
+enum {
+	OPT_DEVICE = 1, /* of getopt(3), with "-" */
+	/* of the command */
+	OPT_HELP = 256,
+	OPT_JSON,
+	OPT_ONCE,
+	OPT_POLL,
+	OPT_READY_FD,
+	OPT_VERBOSE,
+	/* of a device */
+	OPT_BLOCK_SIZE,
+	OPT_DIRECT,
+	OPT_FILE,
+	OPT_GROUP,
+	OPT_MODE,
+	OPT_NULL_SIZE,
+	OPT_QUEUES,
+	OPT_READ_ONLY,
+	OPT_SERIAL,
+	OPT_SOCKET,
+	OPT_TRACE,
+};
+
+static const struct option longs[] = {
+	{ "block-size", required_argument, NULL, OPT_BLOCK_SIZE },
+	{ "direct", no_argument, NULL, OPT_DIRECT },
+	{ "file", required_argument, NULL, OPT_FILE },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "null-size", required_argument, NULL, OPT_NULL_SIZE },
+	{ "once", no_argument, NULL, OPT_ONCE },
+	{ "poll-us", required_argument, NULL, OPT_POLL },
+	{ "queues", required_argument, NULL, OPT_QUEUES },
+	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
+	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
+	{ "serial", required_argument, NULL, OPT_SERIAL },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "socket-group", required_argument, NULL, OPT_GROUP },
+	{ "socket-mode", required_argument, NULL, OPT_MODE },
+	{ "trace", required_argument, NULL, OPT_TRACE },
+	{ "verbose", no_argument, NULL, OPT_VERBOSE },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* What is wrong with an argument; exit code 2. */
+static int bad(const char *option, const char *is, const char *arg)
+{
+	return usage_error("backend", "--%s is %s, not '%s'", option, is, arg);
 }
 
 static bool label_ok(const char *label)
 {
 	size_t len = strlen(label);
 
-	if (!len || len > LABEL_MAX)
+	if (!len || len > SERVER_LABEL_MAX)
 		return false;
 	for (const char *c = label; *c; c++)
 		if (*c <= ' ' || *c > '~')
@@ -361,63 +361,177 @@ static bool label_ok(const char *label)
 	return true;
 }
 
-enum { OPT_SOCKET = 256, OPT_QUEUES, OPT_TRACE, OPT_ONCE, OPT_READY_FD, OPT_VERBOSE };
+static bool parse_group(const char *arg, gid_t *group)
+{
+	const struct group *g = getgrnam(arg);
+	uint64_t number;
 
-/* Returns 0, or the exit code of a usage error. */
-static int take_option(struct options *opt, int option, const char *arg)
+	if (!g && vl_parse_u64(arg, 0, UINT32_MAX - 1, &number))
+		return false;
+	*group = g ? g->gr_gid : number;
+	return true;
+}
+
+static bool parse_mode(const char *arg, mode_t *mode)
+{
+	char *end;
+	unsigned long value = strtoul(arg, &end, 8);
+
+	*mode = value;
+	return *arg >= '0' && *arg <= '7' && !*end && value <= 0777;
+}
+
+/* Takes an option that every device has. Returns 0, or the exit code of a usage error. */
+static int take_common(struct device_options *dev, int option, const char *name, const char *arg)
+{
+	switch (option) {
+	case OPT_SOCKET:
+		dev->socket = arg;
+		return 0;
+	case OPT_MODE:
+		return parse_mode(arg, &dev->mode) ? 0 : bad(name, "octal, 0 to 777", arg);
+	case OPT_GROUP:
+		return parse_group(arg, &dev->group) ? 0 : bad(name, "a group", arg);
+	case OPT_QUEUES:
+		return vl_parse_u64(arg, 1, VU_QUEUES_MAX, &dev->queues) ?
+			       bad(name, "1 to 256", arg) :
+			       0;
+	default:
+		if (!label_ok(arg))
+			return bad(name, "1 to 27 printable characters without space", arg);
+		dev->trace = arg;
+		return 0;
+	}
+}
+
+static int take_blk(struct device_options *dev, int option, const char *name, const char *arg)
+{
+	switch (option) {
+	case OPT_BLOCK_SIZE:
+		if (vl_parse_u64(arg, 512, 65536, &dev->block_size))
+			return bad(name, "512 to 65536", arg);
+		return 0;
+	case OPT_DIRECT:
+		dev->direct = true;
+		return 0;
+	case OPT_FILE:
+		dev->file = arg;
+		return 0;
+	case OPT_NULL_SIZE:
+		if (vl_parse_size(arg, 512, 1ull << 50, &dev->size))
+			return bad(name, "512 to 1048576G", arg);
+		return 0;
+	case OPT_READ_ONLY:
+		dev->read_only = true;
+		return 0;
+	default:
+		dev->serial = arg;
+		return 0;
+	}
+}
+
+static int take_device_option(struct options *opt, int option, const char *name, const char *arg)
+{
+	struct device_options *dev;
+
+	if (!opt->nr_devices)
+		return usage_error("backend", "--%s before the device that it is for", name);
+	dev = &opt->devices[opt->nr_devices - 1];
+	if (option == OPT_SOCKET || option == OPT_MODE || option == OPT_GROUP ||
+	    option == OPT_QUEUES || option == OPT_TRACE)
+		return take_common(dev, option, name, arg);
+	if (!device_kind_has(dev->kind, name))
+		return usage_error("backend", "%s has no option --%s", dev->kind->name, name);
+	return take_blk(dev, option, name, arg);
+}
+
+static int take_poll(struct options *opt, const char *arg)
+{
+	uint64_t us;
+
+	if (!strcmp(arg, "auto")) {
+		opt->poll_us = LOOP_SPIN_AUTO;
+		return 0;
+	}
+	if (vl_parse_u64(arg, 0, POLL_US_MAX, &us))
+		return bad("poll-us", "0 to 1000000, or auto", arg);
+	opt->poll_us = us;
+	return 0;
+}
+
+static int take_device(struct options *opt, const char *name)
+{
+	const struct device_kind *kind = device_kind_find(name);
+
+	if (!kind)
+		return usage_error("backend", "no device '%s', only loopback, null and blk", name);
+	if (opt->nr_devices == DEVICES_MAX)
+		return usage_error("backend", "more than %u devices", DEVICES_MAX);
+	opt->devices[opt->nr_devices++] = (struct device_options){
+		.kind = kind,
+		.mode = MODE_DEFAULT,
+		.group = -1,
+		.queues = 1,
+	};
+	return 0;
+}
+
+static int take_option(struct options *opt, int option, const char *name, const char *arg)
 {
 	uint64_t fd;
 
 	switch (option) {
-	case OPT_SOCKET:
-		opt->socket = arg;
-		return 0;
-	case OPT_QUEUES:
-		if (vl_parse_u64(arg, 1, VU_QUEUES_MAX, &opt->queues))
-			return usage_error("backend", "--queues is 1 to %u, not '%s'",
-					   VU_QUEUES_MAX, arg);
-		return 0;
-	case OPT_TRACE:
-		if (!label_ok(arg))
-			return usage_error(
-				"backend",
-				"--trace is 1 to %d printable characters without space, not '%s'",
-				LABEL_MAX, arg);
-		opt->trace = arg;
-		return 0;
+	case OPT_DEVICE:
+		return take_device(opt, arg);
+	case OPT_POLL:
+		return take_poll(opt, arg);
 	case OPT_READY_FD:
 		if (vl_parse_u64(arg, 0, INT32_MAX, &fd))
-			return usage_error("backend", "--ready-fd is a number, not '%s'", arg);
+			return bad(name, "a number", arg);
 		opt->ready_fd = fd;
 		return 0;
 	case OPT_ONCE:
 		opt->once = true;
 		return 0;
+	case OPT_JSON:
+		opt->json = true;
+		return 0;
 	case OPT_VERBOSE:
 		opt->verbose = true;
 		return 0;
+	default:
+		return take_device_option(opt, option, name, arg);
 	}
-	return EXIT_USAGE;
+}
+
+static int check_options(const struct options *opt)
+{
+	if (!opt->nr_devices)
+		return usage_error("backend", "which device? There are loopback, null and blk");
+	for (unsigned int i = 0; i < opt->nr_devices; i++) {
+		const struct device_options *dev = &opt->devices[i];
+		const char *wrong = NULL;
+
+		if (!dev->socket)
+			return usage_error("backend", "--socket PATH of %s is missing",
+					   dev->kind->name);
+		if (dev->kind->check)
+			wrong = dev->kind->check(dev);
+		if (wrong)
+			return usage_error("backend", "%s", wrong);
+	}
+	return 0;
 }
 
 int cmd_backend(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ "once", no_argument, NULL, OPT_ONCE },
-		{ "queues", required_argument, NULL, OPT_QUEUES },
-		{ "ready-fd", required_argument, NULL, OPT_READY_FD },
-		{ "socket", required_argument, NULL, OPT_SOCKET },
-		{ "trace", required_argument, NULL, OPT_TRACE },
-		{ "verbose", no_argument, NULL, OPT_VERBOSE },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct options opt = { .queues = 1, .ready_fd = -1 };
-	int option, ret;
+	struct options opt = { .ready_fd = -1 };
+	int option, which, ret;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-		if (option == 'h') {
+	/* "-": in order, for an option belongs to the device before it */
+	while ((option = getopt_long(argc, argv, "-:h", longs, &which)) != -1) {
+		if (option == 'h' || option == OPT_HELP) {
 			usage(stdout);
 			return EXIT_OK;
 		}
@@ -425,17 +539,11 @@ int cmd_backend(int argc, char **argv)
 			return usage_error("backend", "'%s' needs a value", argv[optind - 1]);
 		if (option == '?')
 			return usage_error("backend", "no option '%s'", argv[optind - 1]);
-		ret = take_option(&opt, option, optarg);
+		ret = take_option(&opt, option, option == OPT_DEVICE ? "" : longs[which].name,
+				  optarg);
 		if (ret)
 			return ret;
 	}
-	if (optind == argc)
-		return usage_error("backend", "which device? There is 'loopback'");
-	if (strcmp(argv[optind], "loopback"))
-		return usage_error("backend", "no device '%s', only 'loopback'", argv[optind]);
-	if (optind + 1 != argc)
-		return usage_error("backend", "'%s' is one argument too many", argv[optind + 1]);
-	if (!opt.socket)
-		return usage_error("backend", "--socket PATH is missing");
-	return run(&opt);
+	ret = check_options(&opt);
+	return ret ? ret : run(&opt);
 }

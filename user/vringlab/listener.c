@@ -75,7 +75,29 @@ static int bind_error(const char *path, int code, struct vl_err *err)
 		path);
 }
 
-int listener_open(struct listener *listener, const char *path, struct vl_err *err)
+/* Nobody but us has it before its group and mode are right, and nobody listens yet. */
+static int bind_private(int fd, const struct sockaddr_un *addr)
+{
+	mode_t before = umask(0177);
+	int ret = bind_socket(fd, addr);
+
+	umask(before);
+	return ret;
+}
+
+static int set_access(const char *path, mode_t mode, gid_t group, struct vl_err *err)
+{
+	if (group != (gid_t)-1 && chown(path, -1, group))
+		return vl_err_set(err, -errno, "cannot give %s to group %u: %s", path, group,
+				  vl_strerror(errno));
+	if (chmod(path, mode))
+		return vl_err_set(err, -errno, "cannot set the mode of %s to 0%o: %s", path, mode,
+				  vl_strerror(errno));
+	return 0;
+}
+
+int listener_open(struct listener *listener, const char *path, mode_t mode, gid_t group,
+		  struct vl_err *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct listener l = { .path = path };
@@ -90,9 +112,14 @@ int listener_open(struct listener *listener, const char *path, struct vl_err *er
 	l.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (l.fd < 0)
 		return vl_err_set(err, -errno, "cannot make a socket: %s", vl_strerror(errno));
-	ret = bind_socket(l.fd, &addr);
+	ret = bind_private(l.fd, &addr);
 	if (ret) {
 		bind_error(path, ret, err);
+		goto out_close;
+	}
+	ret = set_access(path, mode, group, err);
+	if (ret) {
+		unlink(path);
 		goto out_close;
 	}
 	if (listen(l.fd, SOMAXCONN) || lstat(path, &st)) {

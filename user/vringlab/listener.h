@@ -27,6 +27,8 @@ struct listener {
  * listener_open() - Bind and listen
  * @listener:	Set on success only.
  * @path:	Socket path; stays the caller's, until listener_close().
+ * @mode:	Permissions of the file, there from the start.
+ * @group:	Its group, or -1.
  * @err:	What went wrong, may be NULL.
  *
  * A socket file that nothing listens on is what a killed process left: it is
@@ -35,9 +37,10 @@ struct listener {
  * Return: 0, or
  * * %-EADDRINUSE - something listens there, or it is no socket
  * * %-ENAMETOOLONG - @path does not fit a socket address
- * * other - from socket(2), bind(2), listen(2)
+ * * other - from socket(2), bind(2), chown(2), chmod(2), listen(2)
  */
-int listener_open(struct listener *listener, const char *path, struct vl_err *err);
+int listener_open(struct listener *listener, const char *path, mode_t mode, gid_t group,
+		  struct vl_err *err);
 
 /**
  * listener_close() - Close the socket and remove its file

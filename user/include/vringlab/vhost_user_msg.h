@@ -301,6 +301,7 @@ void vu_msg_close_fds(struct vu_msg *msg);
 
 enum vu_payload_type {
 	VU_PAYLOAD_NONE,
+	VU_PAYLOAD_EMPTY, /* of a reply: there is one, a header and its fds */
 	VU_PAYLOAD_U64,
 	VU_PAYLOAD_VRING_FD, /* a u64 with VU_FD_INDEX_MASK and VU_FD_NONE */
 	VU_PAYLOAD_VRING_STATE,

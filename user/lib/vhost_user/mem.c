@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Mapping what a front-end hands over, checked against what its file really has.
+ * The memory table and its mappings.
  */
 #include <errno.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <vringlab/err.h>
 #include <vringlab/vhost_user_mem.h>
 
-static int check_region(const struct vu_region *region, uint64_t page, struct vl_err *err)
+static int check_region(const struct vu_region *region, struct vl_err *err)
 {
+	uint64_t page = sysconf(_SC_PAGESIZE);
 	uint64_t end;
 
 	if (!region->size)
 		return vl_err_set(err, -EINVAL, "size is 0");
 	if (__builtin_add_overflow(region->guest_addr, region->size - 1, &end) ||
-	    __builtin_add_overflow(region->user_addr, region->size - 1, &end) ||
-	    __builtin_add_overflow(region->mmap_offset, region->size, &end) || end > INT64_MAX)
+	    __builtin_add_overflow(region->user_addr, region->size - 1, &end))
 		return vl_err_set(err, -EINVAL, "an address plus the size of 0x%llx wraps",
 				  (unsigned long long)region->size);
 	if (region->mmap_offset % page)
@@ -27,54 +25,45 @@ static int check_region(const struct vu_region *region, uint64_t page, struct vl
 	return 0;
 }
 
-/* Huge pages can be mapped in whole ones only; elsewhere a block is a page or so. */
-static uint64_t file_alignment(const struct stat *st, uint64_t page)
+static struct vu_mem_map *find_map(struct vu_mem *mem, uint64_t guest_addr)
 {
-	uint64_t block = st->st_blksize;
+	unsigned int i = 0;
 
-	return block > page && !(block & (block - 1)) ? block : page;
+	while (!mem->maps[i].map.data || mem->maps[i].guest_addr != guest_addr)
+		i++;
+	return &mem->maps[i];
 }
 
-static int map_region(struct vu_mem *mem, const struct vu_region *region, int fd,
-		      struct vl_err *err)
+static struct vu_mem_map *free_map(struct vu_mem *mem)
 {
-	struct vu_mem_map *map = &mem->maps[mem->table.nr];
-	uint64_t page = sysconf(_SC_PAGESIZE);
-	struct vring_mem_region mapped = {
+	for (unsigned int i = 0; i < VRING_MEM_REGIONS_MAX; i++)
+		if (!mem->maps[i].map.data)
+			return &mem->maps[i];
+	return NULL;
+}
+
+int vu_mem_add(struct vu_mem *mem, const struct vu_region *region, int fd, struct vl_err *err)
+{
+	struct vu_mem_map *map = free_map(mem);
+	struct vring_mem_region added = {
 		.guest_addr = region->guest_addr,
-		.user_addr = region->user_addr,
+		.user_addr = mem->gpa_addresses ? region->guest_addr : region->user_addr,
 		.size = region->size,
 	};
-	uint64_t align, start;
-	struct stat st;
-	int ret;
+	int ret = check_region(region, err);
 
-	ret = check_region(region, page, err);
 	if (ret)
 		return ret;
-	if (fstat(fd, &st))
-		return vl_err_set(err, -errno, "cannot stat its fd: %s", vl_strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return vl_err_set(err, -EINVAL, "its fd is no regular file");
-	if ((uint64_t)st.st_size < region->mmap_offset ||
-	    (uint64_t)st.st_size - region->mmap_offset < region->size)
-		return vl_err_set(err, -ENXIO,
-				  "0x%llx bytes at offset 0x%llx, but the file has 0x%llx",
-				  (unsigned long long)region->size,
-				  (unsigned long long)region->mmap_offset,
-				  (unsigned long long)st.st_size);
-
-	align = file_alignment(&st, page);
-	start = region->mmap_offset & ~(align - 1);
-	map->len = (region->mmap_offset - start + region->size + align - 1) & ~(align - 1);
-	map->start = mmap(NULL, map->len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, start);
-	if (map->start == MAP_FAILED)
-		return vl_err_set(err, -errno, "cannot map 0x%llx bytes: %s",
-				  (unsigned long long)region->size, vl_strerror(errno));
-	mapped.host = (uint8_t *)map->start + (region->mmap_offset - start);
-	ret = vring_mem_add(&mem->table, &mapped);
+	if (!map)
+		return vl_err_set(err, -ENOSPC, "there are %u already", VRING_MEM_REGIONS_MAX);
+	ret = vu_mapping_open(&map->map, fd, region->mmap_offset, region->size, mem->faulted, err);
+	if (ret)
+		return ret;
+	map->guest_addr = region->guest_addr;
+	added.host = map->map.data;
+	ret = vring_mem_add(&mem->table, &added);
 	if (ret) {
-		munmap(map->start, map->len);
+		vu_mapping_close(&map->map);
 		return vl_err_set(err, ret, "%s",
 				  ret == -EEXIST ? "it overlaps another one" : vl_strerror(ret));
 	}
@@ -84,10 +73,13 @@ static int map_region(struct vu_mem *mem, const struct vu_region *region, int fd
 int vu_mem_map(struct vu_mem *mem, const struct vu_region *regions, const int *fds, unsigned int nr,
 	       struct vl_err *err)
 {
-	struct vu_mem mapped = { 0 };
+	struct vu_mem mapped = {
+		.faulted = mem->faulted,
+		.gpa_addresses = mem->gpa_addresses,
+	};
 
 	for (unsigned int i = 0; i < nr; i++) {
-		int ret = map_region(&mapped, &regions[i], fds[i], err);
+		int ret = vu_mem_add(&mapped, &regions[i], fds[i], err);
 
 		if (ret) {
 			vl_err_prefix(err, "memory region %u", i);
@@ -99,11 +91,22 @@ int vu_mem_map(struct vu_mem *mem, const struct vu_region *regions, const int *f
 	return 0;
 }
 
+int vu_mem_remove(struct vu_mem *mem, const struct vu_region *region)
+{
+	uint64_t user_addr = mem->gpa_addresses ? region->guest_addr : region->user_addr;
+	int ret = vring_mem_remove(&mem->table, region->guest_addr, user_addr, region->size);
+
+	if (ret)
+		return ret;
+	vu_mapping_close(&find_map(mem, region->guest_addr)->map);
+	return 0;
+}
+
 void vu_mem_unmap(struct vu_mem *mem)
 {
-	while (mem->table.nr) {
-		struct vu_mem_map *map = &mem->maps[--mem->table.nr];
-
-		munmap(map->start, map->len);
-	}
+	for (unsigned int i = 0; mem->table.nr && i < VRING_MEM_REGIONS_MAX; i++)
+		vu_mapping_close(&mem->maps[i].map);
+	for (unsigned int i = 0; i < mem->table.nr; i++)
+		mem->table.regions[i] = (struct vring_mem_region){ 0 };
+	mem->table.nr = 0;
 }

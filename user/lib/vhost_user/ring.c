@@ -1,111 +1,229 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * One ring of a back-end ("Ring states"): stopped or started, disabled or enabled.
+ * Life of a ring ("Ring states"): stopped or started, and while it is started it
+ * can be quiesced, which is how it is stopped and how its memory is changed.
+ *
+ *	          kick                quiesce
+ *	stopped --------> started <----------> quiesced --> stopped
+ *	                           resume        nothing in flight
  *
  * It starts with the first kick after SET_VRING_KICK, once its size and addresses
  * are there, and stops with GET_VRING_BASE, which also gives kick and call back:
  * a late kick of a guest that is being stopped must not start it again.
  */
 #include <errno.h>
-#include <poll.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
+
+#include <linux/virtio_config.h>
 
 #include <vringlab/err.h>
-#include <vringlab/fd.h>
 
 #include "backend.h"
 
-static void ring_fail(struct vu_ring *ring, int code)
+static bool is_packed(const struct vu_backend *be)
+{
+	return has_feature(be, VIRTIO_F_RING_PACKED);
+}
+
+static uint32_t first_base(const struct vu_backend *be)
+{
+	return is_packed(be) ? VRING_BASE_PACKED : VRING_BASE_SPLIT;
+}
+
+uint32_t ring_base(const struct vu_ring *ring)
+{
+	return ring->has_base ? ring->base : first_base(ring->be);
+}
+
+void ring_fail(struct vu_ring *ring, int code)
 {
 	struct vu_backend *be = ring->be;
 
+	if (ring->broken)
+		return;
 	ring->broken = true;
+	ring->stats.errors++;
 	loop_task_remove(be->loop, &ring->run);
 	loop_op_remove(&ring->kick);
-	if (ring->err)
-		loop_eventfd_signal(ring->err);
-	if (be->device->vring_error)
-		be->device->vring_error(be->ctx, ring->index, code);
+	loop_op_remove(&ring->poll);
+	ring_tell_err(ring);
+	if (be->config.ops->vring_error)
+		be->config.ops->vring_error(be->config.ctx, ring->queue.index, code);
 }
 
 int ring_resolve(const struct vu_ring *ring, const struct vring_mem *mem,
-		 struct vring_layout *layout, struct vl_err *err)
+		 struct vring_layout *layout, struct vring_mem_miss *miss, struct vl_err *err)
 {
 	const struct vring_addrs addrs = {
 		.desc = ring->addr.desc,
 		.avail = ring->addr.avail,
 		.used = ring->addr.used,
 	};
-	struct vring_mem_miss miss;
-	int ret = vring_layout_resolve(layout, mem, false, ring->num, &addrs, &miss);
+	int ret = vring_layout_resolve(layout, mem, is_packed(ring->be), ring->num, &addrs, miss);
 
 	if (ret == -EFAULT)
-		vl_err_set(err, ret, "vring %u lies outside of the memory table", ring->index);
-	else if (ret)
-		vl_err_set(err, ret, "vring %u cannot be resolved: %s", ring->index,
+		vl_err_set(err, ret, "vring %u lies outside of the memory table",
+			   ring->queue.index);
+	else if (ret && ret != -EINPROGRESS)
+		vl_err_set(err, ret, "vring %u cannot be resolved: %s", ring->queue.index,
 			   vl_strerror(ret));
 	return ret;
 }
 
-/* Starts the ring if all is there; one that lacks something starts later. */
-static int ring_start(struct vu_ring *ring)
+/* Where it lies now. A translation that is lacking is asked for. */
+static int locate(struct vu_ring *ring, struct vring_layout *layout)
 {
-	struct vring_dev_config config = { .mem = &ring->be->mem.table, .base = ring->base };
+	struct vring_mem_miss miss;
+	int ret = ring_resolve(ring, &ring->be->mem.table, layout, &miss, NULL);
+
+	if (ret == -EINPROGRESS)
+		ring_miss(ring, miss);
+	else if (ret)
+		ring_fail(ring, ret);
+	return ret;
+}
+
+void ring_miss(struct vu_ring *ring, struct vring_mem_miss miss)
+{
+	ring->miss = miss;
+	ring->missing = true;
+	ring->miss_due = true;
+	ring->stats.misses++;
+	channel_pump(ring->be);
+}
+
+void ring_update_log(struct vu_ring *ring)
+{
+	const struct vu_backend *be = ring->be;
+
+	if (ring->started)
+		vring_dev_set_log(&ring->dev, log_is_on(be) ? &be->log : NULL,
+				  ring->addr.flags & VU_VRING_F_LOG, ring->addr.log);
+}
+
+/* The device side, and the device's part of it. */
+static int begin(struct vu_ring *ring, const struct vring_layout *layout)
+{
+	struct vu_backend *be = ring->be;
+	const struct vdev_ops *ops = be->vdev->ops;
+	struct vring_dev_config config = {
+		.ring = *layout,
+		.mem = &be->mem.table,
+		.features = be->features,
+		.base = ring_base(ring),
+	};
+	int ret = inflight_region(be, ring, &config.inflight);
+
+	if (!ret)
+		ret = vring_dev_init(&ring->dev, &config);
+	if (ret)
+		return ret;
+	/* a ring at its beginning has nothing that an earlier device side pushed */
+	if (!config.inflight && config.base == first_base(be))
+		vring_dev_should_call(&ring->dev);
+	if (ops->start)
+		ret = ops->start(be->vdev->dev, &ring->queue, NULL);
+	if (ret)
+		vring_dev_exit(&ring->dev);
+	return ret;
+}
+
+/* Starts the ring if all is there; one that lacks something starts later. */
+int ring_start(struct vu_ring *ring)
+{
+	struct vring_layout layout;
 	int ret;
 
 	if (!ring->num || !ring->has_addr || !ring->be->mem.table.nr)
 		return -EAGAIN;
-	ret = ring_resolve(ring, &ring->be->mem.table, &config.ring, NULL);
-	if (!ret)
-		ret = vring_dev_init(&ring->dev, &config);
+	ret = locate(ring, &layout);
+	if (ret)
+		return ret;
+	ret = begin(ring, &layout);
 	if (ret) {
 		ring_fail(ring, ret);
 		return ret;
 	}
 	ring->started = true;
+	ring->stale = false;
+	ring_update_log(ring);
+	loop_spinner_add(ring->be->loop, &ring->spinner);
 	return 0;
 }
 
-/*
- * Takes from the ring until it is empty. A kick that comes after that is another
- * wake-up of the watch, and so none is lost by not reading the eventfd.
- */
-static void ring_run(void *ctx, int res)
+/* After a change of the memory table or of translations. */
+int ring_refresh(struct vu_ring *ring)
 {
-	struct vu_ring *ring = ctx;
-	struct vu_backend *be = ring->be;
-	uint16_t used_idx;
-	int ret;
+	struct vring_layout layout;
+	int ret = locate(ring, &layout);
 
-	(void)res;
-	if (!ring->kicked || ring->broken)
-		return;
-	if (!ring->started && ring_start(ring))
-		return;
-	if (!ring->enabled)
-		return;
-	used_idx = ring->dev.used_idx;
-	ret = be->device->process(be->ctx, ring->index, &ring->dev);
-	if (ring->dev.used_idx != used_idx && ring->call && vring_dev_should_call(&ring->dev))
-		loop_eventfd_signal(ring->call);
-	if (ret < 0)
-		ring_fail(ring, ret);
-	else if (ret > 0)
-		loop_task_add(be->loop, &ring->run);
+	if (ret)
+		return ret;
+	vring_dev_move(&ring->dev, &layout);
+	ring->stale = false;
+	return 0;
 }
 
-static void ring_kicked(void *ctx, int res)
+void ring_quiesce(struct vu_ring *ring, bool cancel)
 {
-	struct vu_ring *ring = ctx;
+	const struct vdev_ops *ops = ring->be->vdev->ops;
 
-	if (res < 0) {
-		ring_fail(ring, res);
+	if (!ring->started)
 		return;
+	ring->quiesced = true;
+	loop_task_remove(ring->be->loop, &ring->run);
+	if (ops->stop)
+		ops->stop(ring->be->vdev->dev, &ring->queue, cancel);
+}
+
+void ring_resume(struct vu_ring *ring)
+{
+	const struct vdev_ops *ops = ring->be->vdev->ops;
+
+	if (!ring->started || !ring->quiesced)
+		return;
+	ring->quiesced = false;
+	ring->waiting = false;
+	if (ops->resume)
+		ops->resume(ring->be->vdev->dev, &ring->queue);
+	ring_poke(ring);
+}
+
+/* Quiesced, with nothing in flight; or never started. */
+void ring_stop(struct vu_ring *ring)
+{
+	struct loop *loop = ring->be->loop;
+
+	if (ring->started) {
+		ring_call(ring);
+		loop_spinner_remove(&ring->spinner);
+		ring->base = vring_dev_base(&ring->dev);
+		ring->has_base = true;
+		vring_dev_exit(&ring->dev);
 	}
-	ring->kicked = true;
-	ring_run(ring, 0);
+	loop_task_remove(loop, &ring->run);
+	loop_task_remove(loop, &ring->settle);
+	loop_op_remove(&ring->poll);
+	ring_put_kick(ring);
+	ring_put_call(ring);
+	ring->started = false;
+	ring->quiesced = false;
+	ring->kicked = false;
+	ring->broken = false;
+	ring->waiting = false;
+	ring->missing = false;
+	ring->miss_due = false;
+	ring->err_due = false;
+}
+
+/* As it was made, but for its eventfds. Stopped. */
+void ring_reset(struct vu_ring *ring)
+{
+	ring->queue.enabled = false;
+	ring->num = 0;
+	ring->base = 0;
+	ring->has_base = false;
+	ring->addr = (struct vu_vring_addr){ 0 };
+	ring->has_addr = false;
 }
 
 /* After the message that is being handled has its reply. */
@@ -114,231 +232,88 @@ void ring_poke(struct vu_ring *ring)
 	loop_task_add(ring->be->loop, &ring->run);
 }
 
+static void device_done(struct vdev_queue *q)
+{
+	struct vu_ring *ring = q->transport;
+
+	loop_task_add(ring->be->loop, &ring->settle);
+}
+
+static void device_run(struct vdev_queue *q)
+{
+	struct vu_ring *ring = q->transport;
+
+	ring->waiting = false;
+	if (ring->started)
+		ring_poke(ring);
+}
+
 void ring_init(struct vu_ring *ring, struct vu_backend *be, unsigned int index)
 {
 	*ring = (struct vu_ring){
 		.be = be,
-		.index = index,
+		.queue = {
+			.index = index,
+			.vq = &ring->dev,
+			.done = device_done,
+			.run = device_run,
+			.transport = ring,
+		},
 		.kick_fd = -1,
 		.call_fd = -1,
 		.err_fd = -1,
 		.run = { .fn = ring_run, .ctx = ring },
+		.settle = { .fn = ring_settle, .ctx = ring },
+		.spinner = {
+			.fn = ring_spin,
+			.arm = ring_arm,
+			.disarm = ring_disarm,
+			.ctx = ring,
+		},
 	};
 }
 
-static void put_kick(struct vu_ring *ring)
+void rings_quiesce(struct vu_backend *be, bool cancel)
 {
-	loop_op_remove(&ring->kick);
-	vl_fd_close(&ring->kick_fd);
-	ring->announced = false;
+	for (unsigned int i = 0; i < be->vdev->num_queues; i++)
+		ring_quiesce(&be->rings[i], cancel);
 }
 
-static void put_call(struct vu_ring *ring)
+void rings_resume(struct vu_backend *be)
 {
-	loop_eventfd_remove(&ring->call);
-	vl_fd_close(&ring->call_fd);
-	ring->announced = false;
+	for (unsigned int i = 0; i < be->vdev->num_queues; i++)
+		ring_resume(&be->rings[i]);
 }
 
-static void put_err(struct vu_ring *ring)
+bool rings_are_idle(const struct vu_backend *be)
 {
-	loop_eventfd_remove(&ring->err);
-	vl_fd_close(&ring->err_fd);
-}
+	for (unsigned int i = 0; i < be->vdev->num_queues; i++) {
+		const struct vu_ring *ring = &be->rings[i];
 
-/* Requests are handled one by one, as they are taken: none is in flight now. */
-uint16_t ring_stop(struct vu_ring *ring)
-{
-	if (ring->started) {
-		ring->base = vring_dev_base(&ring->dev);
-		vring_dev_exit(&ring->dev);
+		if (ring->quiesced && vring_dev_in_flight(&ring->dev))
+			return false;
 	}
-	ring->started = false;
-	ring->kicked = false;
-	ring->broken = false;
-	loop_task_remove(ring->be->loop, &ring->run);
-	put_kick(ring);
-	put_call(ring);
-	return ring->base;
+	return true;
 }
 
-void ring_reset(struct vu_ring *ring)
+bool rings_are_stopped(const struct vu_backend *be)
 {
-	ring_stop(ring);
-	put_err(ring);
-	ring_init(ring, ring->be, ring->index);
+	for (unsigned int i = 0; i < be->vdev->num_queues; i++)
+		if (be->rings[i].started)
+			return false;
+	return true;
 }
 
-static int check_stopped(const struct vu_ring *ring, struct vl_err *err)
+void vu_backend_vring_stats(const struct vu_backend *be, unsigned int index,
+			    struct vu_vring_stats *stats)
 {
-	if (!ring->started)
-		return 0;
-	return vl_err_set(err, -EBUSY, "vring %u is running", ring->index);
-}
+	const struct vu_ring *ring = &be->rings[index];
 
-int ring_set_num(struct vu_ring *ring, uint32_t num, struct vl_err *err)
-{
-	int ret = check_stopped(ring, err);
-
-	if (ret)
-		return ret;
-	if (!num || num > VRING_NUM_MAX || num & (num - 1))
-		return vl_err_set(err, -EINVAL,
-				  "vring %u cannot have %u entries, only a power of 2 up to %u",
-				  ring->index, num, VRING_NUM_MAX);
-	ring->num = num;
-	ring_poke(ring);
-	return 0;
-}
-
-int ring_set_addr(struct vu_ring *ring, const struct vu_vring_addr *addr, struct vl_err *err)
-{
-	struct vu_ring with = *ring;
-	struct vring_layout layout;
-	int ret = check_stopped(ring, err);
-
-	if (ret)
-		return ret;
-	if (addr->flags)
-		return vl_err_set(err, -ENOTSUP, "vring %u: address flags 0x%x", ring->index,
-				  addr->flags);
-	/* VIRTIO 1.2, 2.7 "Split Virtqueues" */
-	if (addr->desc % 16 || addr->avail % 2 || addr->used % 4)
-		return vl_err_set(err, -EINVAL, "vring %u has an unaligned address", ring->index);
-	with.addr = *addr;
-	/* what is missing may come later: then the start finds out */
-	if (with.num && ring->be->mem.table.nr) {
-		ret = ring_resolve(&with, &ring->be->mem.table, &layout, err);
-		if (ret)
-			return ret;
-	}
-	ring->addr = *addr;
-	ring->has_addr = true;
-	ring_poke(ring);
-	return 0;
-}
-
-int ring_set_base(struct vu_ring *ring, uint32_t base, struct vl_err *err)
-{
-	int ret = check_stopped(ring, err);
-
-	if (ret)
-		return ret;
-	if (base > UINT16_MAX)
-		return vl_err_set(err, -EINVAL, "vring %u cannot start at %u", ring->index, base);
-	ring->base = base;
-	return 0;
-}
-
-/* Says yes where it cannot be told: then the loop copes with whatever it is. */
-static bool may_be_eventfd(int fd)
-{
-	static const char eventfd[] = "anon_inode:[eventfd]";
-	char path[32], target[sizeof(eventfd)];
-	ssize_t len;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	len = readlink(path, target, sizeof(target));
-	return len < 0 || (len == sizeof(eventfd) - 1 && !memcmp(target, eventfd, len));
-}
-
-static int check_eventfd(const struct vu_ring *ring, int fd, struct vl_err *err)
-{
-	if (fd < 0 || may_be_eventfd(fd))
-		return 0;
-	return vl_err_set(err, -EINVAL, "vring %u got an fd that is no eventfd", ring->index);
-}
-
-static int announce(struct vu_ring *ring, struct vl_err *err)
-{
-	struct vu_backend *be = ring->be;
-	struct vu_vring_info info = {
-		.index = ring->index,
-		.kick_fd = ring->kick_fd,
-		.call_fd = ring->call_fd,
-	};
-	int ret;
-
-	if (ring->announced || !be->device->vring_ready || !ring->enabled || !ring->kick ||
-	    !ring->call)
-		return 0;
-	info.wake_user_data = loop_op_user_data(ring->kick);
-	ret = be->device->vring_ready(be->ctx, &info, err);
-	if (!ret)
-		ring->announced = true;
-	return ret;
-}
-
-int ring_set_kick(struct vu_ring *ring, int *fd, struct vl_err *err)
-{
-	int ret = check_eventfd(ring, *fd, err);
-
-	if (ret)
-		return ret;
-	if (*fd < 0)
-		return vl_err_set(err, -ENOTSUP, "vring %u: polling a ring without a kick",
-				  ring->index);
-	put_kick(ring);
-	ret = loop_poll(ring->be->loop, *fd, POLLIN, ring_kicked, ring, &ring->kick);
-	if (ret)
-		return vl_err_set(err, ret, "vring %u: cannot watch its kick: %s", ring->index,
-				  vl_strerror(ret));
-	ring->kick_fd = vl_fd_take(fd);
-	return announce(ring, err);
-}
-
-/* Of call and err; without an fd there is none from now on. */
-static int add_eventfd(struct vu_ring *ring, int fd, struct loop_eventfd **efd, struct vl_err *err)
-{
-	int ret = check_eventfd(ring, fd, err);
-
-	*efd = NULL;
-	if (ret || fd < 0)
-		return ret;
-	ret = loop_eventfd_add(ring->be->loop, fd, efd);
-	if (ret)
-		return vl_err_set(err, ret, "vring %u: cannot use its eventfd: %s", ring->index,
-				  vl_strerror(ret));
-	return 0;
-}
-
-int ring_set_call(struct vu_ring *ring, int *fd, struct vl_err *err)
-{
-	struct loop_eventfd *call;
-	int ret = add_eventfd(ring, *fd, &call, err);
-
-	if (ret)
-		return ret;
-	put_call(ring);
-	ring->call = call;
-	ring->call_fd = vl_fd_take(fd);
-	return announce(ring, err);
-}
-
-int ring_set_err(struct vu_ring *ring, int *fd, struct vl_err *err)
-{
-	struct loop_eventfd *efd;
-	int ret = add_eventfd(ring, *fd, &efd, err);
-
-	if (ret)
-		return ret;
-	put_err(ring);
-	ring->err = efd;
-	ring->err_fd = vl_fd_take(fd);
-	return 0;
-}
-
-int ring_set_enabled(struct vu_ring *ring, bool enabled, struct vl_err *err)
-{
-	bool before = ring->enabled;
-	int ret;
-
-	ring->enabled = enabled;
-	ret = announce(ring, err);
-	if (ret) {
-		ring->enabled = before;
-		return ret;
-	}
-	ring_poke(ring);
-	return 0;
+	*stats = ring->stats;
+	stats->num = ring->num;
+	stats->packed = is_packed(be);
+	stats->started = ring->started;
+	stats->enabled = ring->queue.enabled;
+	stats->broken = ring->broken;
+	stats->in_flight = ring->started ? vring_dev_in_flight(&ring->dev) : 0;
 }

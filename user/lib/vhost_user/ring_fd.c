@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Kick, call and err of a ring.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <vringlab/err.h>
+#include <vringlab/fd.h>
+
+#include "backend.h"
+
+void ring_put_kick(struct vu_ring *ring)
+{
+	loop_op_remove(&ring->kick);
+	loop_op_remove(&ring->poll);
+	vl_fd_close(&ring->kick_fd);
+	ring->polled = false;
+	ring->announced = false;
+}
+
+void ring_put_call(struct vu_ring *ring)
+{
+	loop_eventfd_remove(&ring->call);
+	vl_fd_close(&ring->call_fd);
+	ring->call_inband = false;
+	ring->call_due = false;
+	ring->announced = false;
+}
+
+void ring_put_err(struct vu_ring *ring)
+{
+	loop_eventfd_remove(&ring->err);
+	vl_fd_close(&ring->err_fd);
+	ring->err_due = false;
+}
+
+/* Says yes where it cannot be told: then the loop copes with whatever it is. */
+static bool may_be_eventfd(int fd)
+{
+	static const char eventfd[] = "anon_inode:[eventfd]";
+	char path[32], target[sizeof(eventfd)];
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	len = readlink(path, target, sizeof(target));
+	return len < 0 || (len == sizeof(eventfd) - 1 && !memcmp(target, eventfd, len));
+}
+
+static int check_eventfd(const struct vu_ring *ring, int fd, struct vl_err *err)
+{
+	if (fd < 0 || may_be_eventfd(fd))
+		return 0;
+	return vl_err_set(err, -EINVAL, "vring %u got an fd that is no eventfd", ring->queue.index);
+}
+
+int ring_announce(struct vu_ring *ring, struct vl_err *err)
+{
+	struct vu_backend *be = ring->be;
+	const struct vu_backend_ops *ops = be->config.ops;
+	struct vu_vring_info info = {
+		.index = ring->queue.index,
+		.kick_fd = ring->kick_fd,
+		.call_fd = ring->call_fd,
+	};
+	int ret;
+
+	if (ring->announced || !ops->vring_ready || !ring->queue.enabled || !ring->kick ||
+	    !ring->call)
+		return 0;
+	info.wake_user_data = loop_op_user_data(ring->kick);
+	ret = ops->vring_ready(be->config.ctx, &info, err);
+	if (!ret)
+		ring->announced = true;
+	return ret;
+}
+
+/* Bit 8: there are no kicks. They come as messages, or have to be looked for. */
+static int set_no_kick(struct vu_ring *ring)
+{
+	ring_put_kick(ring);
+	if (has_protocol(ring->be, VU_PROTOCOL_F_INBAND_NOTIFICATIONS))
+		return 0;
+	ring->polled = true;
+	ring_poll_start(ring);
+	return 0;
+}
+
+static int set_kick(struct vu_ring *ring, int *fd, struct vl_err *err)
+{
+	int ret;
+
+	if (*fd < 0)
+		return set_no_kick(ring);
+	ring_put_kick(ring);
+	ret = loop_poll(ring->be->loop, *fd, POLLIN, ring_kicked, ring, &ring->kick);
+	if (ret)
+		return vl_err_set(err, ret, "vring %u: cannot watch its kick: %s",
+				  ring->queue.index, vl_strerror(ret));
+	ring->kick_fd = vl_fd_take(fd);
+	/* a kick of the one before may not have been seen */
+	ring_poke(ring);
+	return ring_announce(ring, err);
+}
+
+/* Of call and err; without an fd there is none from now on. */
+static int add_eventfd(struct vu_ring *ring, int fd, struct loop_eventfd **efd, struct vl_err *err)
+{
+	int ret;
+
+	*efd = NULL;
+	if (fd < 0)
+		return 0;
+	ret = loop_eventfd_add(ring->be->loop, fd, efd);
+	if (ret)
+		return vl_err_set(err, ret, "vring %u: cannot use its eventfd: %s",
+				  ring->queue.index, vl_strerror(ret));
+	return 0;
+}
+
+static int set_call(struct vu_ring *ring, int *fd, struct vl_err *err)
+{
+	bool inband = *fd < 0 && has_protocol(ring->be, VU_PROTOCOL_F_INBAND_NOTIFICATIONS);
+	struct loop_eventfd *call;
+	int ret = add_eventfd(ring, *fd, &call, err);
+
+	if (ret)
+		return ret;
+	ring_put_call(ring);
+	ring->call = call;
+	ring->call_inband = inband;
+	ring->call_fd = vl_fd_take(fd);
+	return ring_announce(ring, err);
+}
+
+static int set_err(struct vu_ring *ring, int *fd, struct vl_err *err)
+{
+	struct loop_eventfd *efd;
+	int ret = add_eventfd(ring, *fd, &efd, err);
+
+	if (ret)
+		return ret;
+	ring_put_err(ring);
+	ring->err = efd;
+	ring->err_fd = vl_fd_take(fd);
+	return 0;
+}
+
+/* SET_VRING_KICK, SET_VRING_CALL and SET_VRING_ERR. */
+int set_vring_fd(struct vu_backend *be, struct vu_msg *msg, struct vu_reply *reply,
+		 struct vl_err *err)
+{
+	struct vu_ring *ring = &be->rings[msg->payload.u64 & VU_FD_INDEX_MASK];
+	int none = -1;
+	int *fd = msg->nr_fds ? &msg->fds[0] : &none;
+	int ret = check_eventfd(ring, *fd, err);
+
+	(void)reply;
+	if (ret)
+		return ret;
+	switch (msg->hdr.request) {
+	case VU_SET_VRING_KICK:
+		return set_kick(ring, fd, err);
+	case VU_SET_VRING_CALL:
+		return set_call(ring, fd, err);
+	default:
+		return set_err(ring, fd, err);
+	}
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The kinds of devices that `vringlab backend` serves: one row each.
+ */
+#ifndef VRINGLAB_DEVICE_H
+#define VRINGLAB_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct device_kind;
+struct json_object;
+struct loop;
+struct vdev;
+struct vl_err;
+
+/**
+ * struct device_options - What one device on the command line is to be
+ * @kind:	Its kind.
+ * @socket:	Where it is served.
+ * @mode:	Of the socket.
+ * @group:	Of the socket; -1 for the process's.
+ * @trace:	Label for vringlab.ko, or NULL.
+ * @queues:	Virtqueues.
+ * @file:	blk: file or block device.
+ * @size:	blk: without @file, bytes of a device that keeps nothing.
+ * @direct:	blk: O_DIRECT.
+ * @read_only:	blk: likewise.
+ * @serial:	blk: serial number, or NULL.
+ * @block_size:	blk: logical block size, 0 for what the file needs.
+ */
+struct device_options {
+	const struct device_kind *kind;
+	const char *socket;
+	mode_t mode;
+	gid_t group;
+	const char *trace;
+	uint64_t queues;
+	const char *file;
+	uint64_t size;
+	bool direct;
+	bool read_only;
+	const char *serial;
+	uint64_t block_size;
+};
+
+/**
+ * struct device_kind - A kind of device
+ * @name:	On the command line.
+ * @help:	One line.
+ * @options:	Names of the options that are its own, NULL at the end.
+ * @check:	What is wrong with the options, or NULL. May be NULL.
+ * @create:	As vdev_blk_create().
+ * @destroy:	Of what @create made; NULL is allowed.
+ * @stats:	Its counters, as an object.
+ */
+struct device_kind {
+	const char *name;
+	const char *help;
+	const char *const *options;
+	const char *(*check)(const struct device_options *opt);
+	int (*create)(struct vdev **vdev, struct loop *loop, const struct device_options *opt,
+		      struct vl_err *err);
+	void (*destroy)(struct vdev *vdev);
+	struct json_object *(*stats)(const struct vdev *vdev);
+};
+
+extern const struct device_kind device_loopback;
+extern const struct device_kind device_null;
+extern const struct device_kind device_blk;
+
+/** device_kind_find() - The kind of a name, or NULL. */
+const struct device_kind *device_kind_find(const char *name);
+
+/** device_kind_at() - One after the other, NULL after the last. */
+const struct device_kind *device_kind_at(unsigned int i);
+
+/** device_kind_has() - Is the option one of the kind's own? */
+bool device_kind_has(const struct device_kind *kind, const char *option);
+
+#endif /* VRINGLAB_DEVICE_H */

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <json-c/json.h>
+
+#include <vringlab/vdev_blk.h>
+
+#include "device.h"
+
+static const char *const options[] = {
+	"file", "null-size", "direct", "read-only", "serial", "block-size", NULL,
+};
+
+static const char *check(const struct device_options *opt)
+{
+	if (!opt->file == !opt->size)
+		return "blk needs --file PATH, or --null-size BYTES";
+	return NULL;
+}
+
+static int create(struct vdev **vdev, struct loop *loop, const struct device_options *opt,
+		  struct vl_err *err)
+{
+	const struct vdev_blk_config config = {
+		.path = opt->file,
+		.null_size = opt->size,
+		.direct = opt->direct,
+		.read_only = opt->read_only,
+		.serial = opt->serial,
+		.num_queues = opt->queues,
+		.block_size = opt->block_size,
+	};
+
+	return vdev_blk_create(vdev, loop, &config, err);
+}
+
+static struct json_object *stats(const struct vdev *vdev)
+{
+	struct json_object *o = json_object_new_object();
+	struct vdev_blk_stats s;
+
+	vdev_blk_get_stats(vdev, &s);
+#define ADD(key, field) json_object_object_add(o, key, json_object_new_uint64(s.field))
+	ADD("reads", reads);
+	ADD("read-bytes", read_bytes);
+	ADD("writes", writes);
+	ADD("write-bytes", write_bytes);
+	ADD("flushes", flushes);
+	ADD("discards", discards);
+	ADD("write-zeroes", write_zeroes);
+	ADD("get-ids", get_ids);
+	ADD("failed", failed);
+	ADD("refused", refused);
+	ADD("unsupported", unsupported);
+	ADD("cancelled", cancelled);
+	ADD("bounced", bounced);
+	ADD("in-flight-max", in_flight_max);
+#undef ADD
+	return o;
+}
+
+const struct device_kind device_blk = {
+	.name = "blk",
+	.help = "a disk: --file PATH, or --null-size BYTES for one that keeps nothing",
+	.options = options,
+	.check = check,
+	.create = create,
+	.destroy = vdev_blk_destroy,
+	.stats = stats,
+};

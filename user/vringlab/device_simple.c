@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The devices without options of their own.
+ */
+#include <json-c/json.h>
+
+#include <vringlab/vdev_loopback.h>
+#include <vringlab/vdev_null.h>
+
+#include "device.h"
+
+static int create_loopback(struct vdev **vdev, struct loop *loop, const struct device_options *opt,
+			   struct vl_err *err)
+{
+	(void)loop;
+	return vdev_loopback_create(vdev, opt->queues, err);
+}
+
+static struct json_object *loopback_stats(const struct vdev *vdev)
+{
+	struct json_object *o = json_object_new_object();
+	struct vdev_loopback_stats stats;
+
+	vdev_loopback_get_stats(vdev, &stats);
+	json_object_object_add(o, "chains", json_object_new_uint64(stats.chains));
+	json_object_object_add(o, "bytes", json_object_new_uint64(stats.bytes));
+	return o;
+}
+
+const struct device_kind device_loopback = {
+	.name = "loopback",
+	.help = "copies what a chain has to read to where it can be written",
+	.create = create_loopback,
+	.destroy = vdev_loopback_destroy,
+	.stats = loopback_stats,
+};
+
+static int create_null(struct vdev **vdev, struct loop *loop, const struct device_options *opt,
+		       struct vl_err *err)
+{
+	(void)loop;
+	return vdev_null_create(vdev, opt->queues, err);
+}
+
+static struct json_object *null_stats(const struct vdev *vdev)
+{
+	struct json_object *o = json_object_new_object();
+	struct vdev_null_stats stats;
+
+	vdev_null_get_stats(vdev, &stats);
+	json_object_object_add(o, "chains", json_object_new_uint64(stats.chains));
+	return o;
+}
+
+const struct device_kind device_null = {
+	.name = "null",
+	.help = "gives each chain back at once, untouched: for measuring",
+	.create = create_null,
+	.destroy = vdev_null_destroy,
+	.stats = null_stats,
+};
