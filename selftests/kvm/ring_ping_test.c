@@ -74,6 +74,7 @@ static void push_by_hand(struct vring_dev *vq, uint32_t head, uint32_t len)
 	used->ring[vq->used_idx & (vq->ring.num - 1)].id = htole32(head);
 	used->ring[vq->used_idx & (vq->ring.num - 1)].len = htole32(len);
 	__atomic_store_n(&used->idx, htole16(++vq->used_idx), __ATOMIC_RELEASE);
+	vq->since_call++;
 }
 
 static void answer(struct backend *b, const struct vring_chain *chain)
