@@ -201,7 +201,7 @@ static void *follow(void *arg)
 }
 
 /* All that a front-end does with one virtqueue. */
-static int whole_life(struct vu_frontend *fe, const struct t_ring *ring, uint16_t *base,
+static int whole_life(struct vu_frontend *fe, const struct t_ring *ring, uint32_t *base,
 		      struct vl_err *err)
 {
 	const struct vu_frontend_region region = t_ring_region(ring);
@@ -295,7 +295,7 @@ TEST_F(frontend, sends_what_a_virtqueue_needs_in_the_order_of_the_specification)
 		VU_SET_VRING_ENABLE,
 		VU_GET_VRING_BASE,
 	};
-	uint16_t base = 0;
+	uint32_t base = 0;
 
 	ASSERT_EQ(0, meet(self));
 	ASSERT_EQ(0, whole_life(self->fe, &self->ring, &base, &self->err))

@@ -73,7 +73,7 @@ static int run(const struct vmm_options *options, struct vu_frontend *fe,
 	struct vmm_guest_io io = { .console_fd = STDOUT_FILENO };
 	struct vmm_ring_ping_result counted;
 	struct vmm_vcpu_result result;
-	uint16_t base = 0;
+	uint32_t base = 0;
 	int ret, stopped;
 
 	ret = vmm_run(options, ping->vcpu, vu_frontend_fd(fe), &io, &result, err);

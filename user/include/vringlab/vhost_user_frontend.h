@@ -10,7 +10,11 @@
 #ifndef VRINGLAB_VHOST_USER_FRONTEND_H
 #define VRINGLAB_VHOST_USER_FRONTEND_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+#include <vringlab/vhost_user_msg.h>
 
 struct vl_err;
 struct vu_frontend;
@@ -36,22 +40,57 @@ struct vu_frontend_region {
  * struct vu_frontend_vring - What the back-end has to know of one virtqueue
  * @index:	Queue index.
  * @num:	Queue size.
- * @base:	Next avail index.
+ * @base:	Where the back-end starts; as &struct vring_dev_config.base.
  * @desc:	User address of the descriptor table.
  * @avail:	User address of the driver area.
  * @used:	User address of the device area.
- * @kick_fd:	eventfd, O_NONBLOCK; stays the caller's.
- * @call_fd:	eventfd, O_NONBLOCK; stays the caller's.
+ * @kick_fd:	eventfd, O_NONBLOCK; stays the caller's. -1 for none: the back-end polls,
+ *		or is kicked by vu_frontend_kick_vring().
+ * @call_fd:	eventfd, O_NONBLOCK; stays the caller's. -1 for none.
+ * @log_used:	Have writes to the used ring logged.
+ * @log_gpa:	Where it is, in the log's addresses.
  */
 struct vu_frontend_vring {
 	unsigned int index;
 	unsigned int num;
-	uint16_t base;
+	uint32_t base;
 	uint64_t desc;
 	uint64_t avail;
 	uint64_t used;
 	int kick_fd;
 	int call_fd;
+	bool log_used;
+	uint64_t log_gpa;
+};
+
+/**
+ * struct vu_frontend_wish - What is to be negotiated
+ * @required:	Virtio feature bits that have to be offered.
+ * @optional:	Virtio feature bits that are taken where they are offered.
+ * @protocol:	Protocol feature bits that are taken where they are offered.
+ */
+struct vu_frontend_wish {
+	uint64_t required;
+	uint64_t optional;
+	uint64_t protocol;
+};
+
+/**
+ * struct vu_frontend_channel_ops - Who is told what the back-end sends
+ * @config_changed: The device's config space is another; may be NULL.
+ * @iotlb:	It lacks a translation, or was denied an access. Returns 0 or a negative
+ *		errno; to be answered by vu_frontend_iotlb(), not inside. May be NULL.
+ * @vring_call:	An in-band call; may be NULL.
+ * @vring_err:	An in-band error; may be NULL.
+ * @closed:	The channel is over, for a message that could not be one, or with the
+ *		connection; may be NULL.
+ */
+struct vu_frontend_channel_ops {
+	void (*config_changed)(void *ctx);
+	int (*iotlb)(void *ctx, const struct vu_iotlb *iotlb);
+	void (*vring_call)(void *ctx, uint32_t index);
+	void (*vring_err)(void *ctx, uint32_t index);
+	void (*closed)(void *ctx, const struct vl_err *err);
 };
 
 /**
@@ -88,6 +127,151 @@ int vu_frontend_connect(struct vu_frontend **fe, const char *path, unsigned int 
 int vu_frontend_negotiate(struct vu_frontend *fe, uint64_t wanted, struct vl_err *err);
 
 /**
+ * vu_frontend_open() - vu_frontend_negotiate(), with a choice
+ * @fe:		Front-end.
+ * @wish:	What to negotiate.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: as vu_frontend_negotiate(), and %-EINVAL for protocol features that need
+ * others.
+ */
+int vu_frontend_open(struct vu_frontend *fe, const struct vu_frontend_wish *wish,
+		     struct vl_err *err);
+
+/**
+ * vu_frontend_set_features() - SET_FEATURES again: to turn the dirty log on or off
+ * @fe:		Front-end.
+ * @features:	All of them, with bit 30.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: as vu_frontend_set_mem_table().
+ */
+int vu_frontend_set_features(struct vu_frontend *fe, uint64_t features, struct vl_err *err);
+
+/** vu_frontend_features() - The virtio features that are negotiated. */
+uint64_t vu_frontend_features(const struct vu_frontend *fe);
+
+/** vu_frontend_protocol_features() - The protocol features that are negotiated. */
+uint64_t vu_frontend_protocol_features(const struct vu_frontend *fe);
+
+/*
+ * All that follow return 0, %-ENOTSUP if the protocol feature they need is not
+ * negotiated, %-EIO where the back-end refused, or as vu_frontend_negotiate().
+ */
+
+/** vu_frontend_get_queue_num() - How many virtqueues the back-end has. */
+int vu_frontend_get_queue_num(struct vu_frontend *fe, uint64_t *num, struct vl_err *err);
+
+/** vu_frontend_get_status() - The device status field. */
+int vu_frontend_get_status(struct vu_frontend *fe, uint64_t *status, struct vl_err *err);
+
+/** vu_frontend_set_status() - Set it; 0 resets the device. */
+int vu_frontend_set_status(struct vu_frontend *fe, uint8_t status, struct vl_err *err);
+
+/** vu_frontend_reset_device() - RESET_DEVICE. */
+int vu_frontend_reset_device(struct vu_frontend *fe, struct vl_err *err);
+
+/**
+ * vu_frontend_get_config() - Read config space
+ * @fe:		Front-end.
+ * @offset:	In it.
+ * @buf:	Set on success only.
+ * @size:	1 to %VU_CONFIG_MAX; %-EINVAL for others.
+ * @err:	What went wrong, may be NULL.
+ */
+int vu_frontend_get_config(struct vu_frontend *fe, uint32_t offset, void *buf, uint32_t size,
+			   struct vl_err *err);
+
+/**
+ * vu_frontend_set_config() - Write config space
+ * @fe:		Front-end.
+ * @offset:	In it.
+ * @buf:	What to write.
+ * @size:	1 to %VU_CONFIG_MAX; %-EINVAL for others.
+ * @migration:	Also what a driver cannot write.
+ * @err:	What went wrong, may be NULL.
+ */
+int vu_frontend_set_config(struct vu_frontend *fe, uint32_t offset, const void *buf, uint32_t size,
+			   bool migration, struct vl_err *err);
+
+/** vu_frontend_get_mem_slots() - How many regions the back-end takes one by one. */
+int vu_frontend_get_mem_slots(struct vu_frontend *fe, uint64_t *slots, struct vl_err *err);
+
+/** vu_frontend_add_region() - Hand one more region over. */
+int vu_frontend_add_region(struct vu_frontend *fe, const struct vu_frontend_region *region,
+			   struct vl_err *err);
+
+/** vu_frontend_remove_region() - Take a region away: no vring may be in it. */
+int vu_frontend_remove_region(struct vu_frontend *fe, const struct vu_frontend_region *region,
+			      struct vl_err *err);
+
+/** vu_frontend_iotlb() - Update or invalidate a translation. */
+int vu_frontend_iotlb(struct vu_frontend *fe, const struct vu_iotlb *iotlb, struct vl_err *err);
+
+/**
+ * vu_frontend_set_log() - Set the dirty log
+ * @fe:		Front-end.
+ * @fd:		Its file; stays the caller's.
+ * @offset:	In the file.
+ * @size:	Bytes; a bit for each page of all regions.
+ * @err:	What went wrong, may be NULL.
+ */
+int vu_frontend_set_log(struct vu_frontend *fe, int fd, uint64_t offset, uint64_t size,
+			struct vl_err *err);
+
+/** vu_frontend_set_log_fd() - An eventfd for when the log changes; stays the caller's. */
+int vu_frontend_set_log_fd(struct vu_frontend *fe, int fd, struct vl_err *err);
+
+/**
+ * vu_frontend_get_inflight() - Get a region for requests in flight
+ * @fe:		Front-end, with features negotiated.
+ * @desc:	num_queues and queue_size are the caller's; the rest is set on success.
+ * @fd:		Set on success; the caller's from then on.
+ * @err:	What went wrong, may be NULL.
+ */
+int vu_frontend_get_inflight(struct vu_frontend *fe, struct vu_inflight *desc, int *fd,
+			     struct vl_err *err);
+
+/** vu_frontend_set_inflight() - Have it used, before any vring is started. */
+int vu_frontend_set_inflight(struct vu_frontend *fe, const struct vu_inflight *desc, int fd,
+			     struct vl_err *err);
+
+/**
+ * vu_frontend_save_state() - Take the device's state; all vrings are stopped
+ * @fe:		Front-end.
+ * @buf:	Set.
+ * @size:	Of @buf.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: bytes, %-EFBIG for more than @size, or a negative errno.
+ */
+ssize_t vu_frontend_save_state(struct vu_frontend *fe, void *buf, size_t size, struct vl_err *err);
+
+/** vu_frontend_load_state() - Give the device its state; all vrings are stopped. */
+int vu_frontend_load_state(struct vu_frontend *fe, const void *buf, size_t size,
+			   struct vl_err *err);
+
+/**
+ * vu_frontend_open_channel() - Let the back-end send messages
+ * @fe:		Front-end.
+ * @ops:	Who is told, during any call of the front-end's; used until it is
+ *		destroyed.
+ * @ctx:	For @ops.
+ * @err:	What went wrong, may be NULL.
+ */
+int vu_frontend_open_channel(struct vu_frontend *fe, const struct vu_frontend_channel_ops *ops,
+			     void *ctx, struct vl_err *err);
+
+/**
+ * vu_frontend_serve() - Take what the back-end sends
+ * @fe:		Front-end.
+ * @timeout_ms:	For so long at most.
+ *
+ * Return: 0 after something came, %-ETIMEDOUT if nothing did.
+ */
+int vu_frontend_serve(struct vu_frontend *fe, unsigned int timeout_ms);
+
+/**
  * vu_frontend_set_mem_table() - Hand over the guest's memory
  * @fe:		Front-end.
  * @regions:	1 to 8 of them.
@@ -118,13 +302,32 @@ int vu_frontend_start_vring(struct vu_frontend *fe, const struct vu_frontend_vri
  * vu_frontend_stop_vring() - Stop one virtqueue
  * @fe:		Front-end.
  * @index:	Queue index.
- * @base:	The back-end's next avail index, set on success; may be NULL.
+ * @base:	Where another back-end goes on, set on success; may be NULL.
  * @err:	What went wrong, may be NULL.
  *
  * Return: as vu_frontend_negotiate().
  */
-int vu_frontend_stop_vring(struct vu_frontend *fe, unsigned int index, uint16_t *base,
+int vu_frontend_stop_vring(struct vu_frontend *fe, unsigned int index, uint32_t *base,
 			   struct vl_err *err);
+
+/** vu_frontend_suspend_vring() - Stop it without waiting: what is in flight is recorded. */
+int vu_frontend_suspend_vring(struct vu_frontend *fe, unsigned int index, uint32_t *base,
+			      struct vl_err *err);
+
+/** vu_frontend_set_vring_addr() - SET_VRING_ADDR again: to log the used ring, or not. */
+int vu_frontend_set_vring_addr(struct vu_frontend *fe, const struct vu_frontend_vring *vring,
+			       struct vl_err *err);
+
+/** vu_frontend_enable_vring() - Enable or disable it. */
+int vu_frontend_enable_vring(struct vu_frontend *fe, unsigned int index, bool enable,
+			     struct vl_err *err);
+
+/** vu_frontend_set_vring_err() - Its error eventfd, -1 for none; stays the caller's. */
+int vu_frontend_set_vring_err(struct vu_frontend *fe, unsigned int index, int fd,
+			      struct vl_err *err);
+
+/** vu_frontend_kick_vring() - Kick it by a message. */
+int vu_frontend_kick_vring(struct vu_frontend *fe, unsigned int index, struct vl_err *err);
 
 /**
  * vu_frontend_fd() - The connection's socket
