@@ -8,7 +8,7 @@
 [ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
 
 # Sorted.
-commands="backend hist stat vmm"
+commands="backend drive hist stat vmm"
 
 help_is_good()
 {
@@ -76,7 +76,7 @@ socket_in_a_missing_folder_fails()
 }
 
 ktap_print_header
-ktap_set_plan 24
+ktap_set_plan 27
 
 check "--help goes to stdout" help_is_good
 check "--help lists every command" help_lists_every_command

@@ -124,7 +124,8 @@ static void print_stats(const struct command *c)
 		json_object_array_add(devices, server_json(&c->servers[i]));
 	json_object_object_add(root, "devices", devices);
 	json_object_object_add(root, "poll", spin_json(c));
-	puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY));
+	puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
+							  JSON_C_TO_STRING_NOSLASHESCAPE));
 	fflush(stdout);
 	json_object_put(root);
 }

@@ -16,7 +16,8 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{ "vmm", cmd_vmm, "run a micro-guest on KVM" },
-	{ "backend", cmd_backend, "serve virtqueues to a vhost-user front-end" },
+	{ "backend", cmd_backend, "serve devices to vhost-user front-ends" },
+	{ "drive", cmd_drive, "exercise a vhost-user back-end without a guest" },
 	{ "stat", cmd_stat, "show counters and latency percentiles of every vring" },
 	{ "hist", cmd_hist, "show latency histograms" },
 };
