@@ -35,7 +35,7 @@ kbuild_args = O= M='$(kmod)' $(if $(KCC),CC='$(KCC)') \
 	$(call given,ARCH C CF CROSS_COMPILE KCFLAGS LLVM V W) \
 	$(if $(WERROR),KCFLAGS='$(KCFLAGS) -Werror')
 
-.PHONY: all module user selftests run_tests check demo bench style setup install \
+.PHONY: all module user selftests run_tests check interop demo bench style setup install \
 	modules_install clean help need_kdir
 
 all: user ## everything: the command, and the module for KDIR where that exists
@@ -64,6 +64,9 @@ run_tests: user ## run them here and now, with kselftest's own runner
 check: setup ## build and run everything, also in VMs, and count the results
 	$(Q)+O='$(out)' scripts/check $(CHECK_ARGS)
 
+interop: setup ## the tests with other implementations of vhost-user
+	$(Q)+O='$(out)' scripts/check --ring interop $(CHECK_ARGS)
+
 demo: setup ## one kick followed end to end, in a VM
 	$(submake) $(call given,V) O='$(out)' user
 	$(submake) $(call given,V) O='$(out)' KDIR="$$(scripts/kernels kdir default)" module
@@ -88,8 +91,8 @@ modules_install: module ## the module for KDIR, below DESTDIR or INSTALL_MOD_PAT
 		$(if $(mod_path),INSTALL_MOD_PATH='$(mod_path)')
 
 clean: ## remove what was built; not the downloads in .cache
-	rm -rf '$(out)/user' '$(out)/kmod' '$(out)/selftests' '$(out)/check' '$(out)/style' \
-		'$(out)'/bench.*
+	rm -rf '$(out)/user' '$(out)/kmod' '$(out)/selftests' '$(out)/check' \
+		'$(out)/style' '$(out)'/bench.*
 	$(Q)if [ -d '$(out)' ]; then rmdir --ignore-fail-on-non-empty '$(out)'; fi
 
 help: ## this text

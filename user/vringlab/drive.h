@@ -106,6 +106,7 @@ struct drive_request {
  * struct drive_kind - A kind of device
  * @name:	On the command line.
  * @nr_bufs:	Buffers of a request.
+ * @features:	Device's features that are taken where they are offered.
  * @open:	After the first connection: looks at the device. May be NULL.
  * @build:	Fills a request's memory and its list of buffers, @nr_out readable ones
  *		first.
@@ -116,6 +117,7 @@ struct drive_request {
 struct drive_kind {
 	const char *name;
 	unsigned int nr_bufs;
+	uint64_t features;
 	int (*open)(struct drive *d, struct vl_err *err);
 	void (*build)(struct drive *d, struct drive_request *req, struct vring_buf *bufs,
 		      unsigned int *nr_out);

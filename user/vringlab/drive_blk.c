@@ -177,6 +177,8 @@ static int check(struct drive *d, const struct drive_request *req, uint32_t writ
 const struct drive_kind drive_blk = {
 	.name = "blk",
 	.nr_bufs = 3,
+	/* else each write would have to be stable before it is over */
+	.features = 1ull << VIRTIO_BLK_F_FLUSH,
 	.open = open_disk,
 	.build = build,
 	.check = check,

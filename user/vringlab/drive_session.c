@@ -52,6 +52,7 @@ static int share(struct drive *d, struct vl_err *err)
 {
 	const struct vu_frontend_wish wish = {
 		.required = d->features,
+		.optional = d->opt->kind->features,
 		.protocol = wanted_protocol(d),
 	};
 	const struct vu_frontend_region region = drive_region(d);
