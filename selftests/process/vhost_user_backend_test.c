@@ -327,6 +327,21 @@ TEST_F(backend, a_kick_before_the_addresses_starts_the_ring_when_they_come)
 	EXPECT_EQ(0, memcmp(self->ring.mem + T_RING_IN, "kick", 4));
 }
 
+TEST_F(backend, a_ring_starts_without_a_kick_and_takes_what_is_available)
+{
+	const struct vring_buf bufs[] = { { T_RING_GPA + T_RING_OUT, 4 },
+					  { T_RING_GPA + T_RING_IN, 4 } };
+	uint32_t written, base;
+
+	/* the kick came long ago, and went to another back-end */
+	ASSERT_LE(0, vring_drv_add(&self->ring.drv, bufs, 1, 1));
+	ASSERT_EQ(0, set_up(&self->s, &self->ring, 0));
+	EXPECT_LE(0, t_ring_wait(&self->ring, &written, T_DEADLINE_MS));
+	EXPECT_EQ(4u, written);
+	ASSERT_EQ(0, stop(&self->s, 0, &base));
+	EXPECT_EQ(1u, base);
+}
+
 TEST_F(backend, addresses_that_turn_out_bad_at_the_start_signal_the_error_eventfd)
 {
 	const struct vu_vring_addr addr = {

@@ -35,7 +35,7 @@
  * @addr:	Where it lies.
  * @has_addr:	@addr is set.
  * @has_base:	@base is set, or was told by a stop.
- * @kicked:	A kick was seen since the ring was stopped.
+ * @wanted:	SET_VRING_KICK or VRING_KICK came since the ring was stopped.
  * @started:	@dev is valid, and the device knows the ring.
  * @quiesced:	Started, and the device was told to take no more.
  * @broken:	Its contents were bad; nothing is taken from it until it is stopped.
@@ -72,7 +72,7 @@ struct vu_ring {
 	struct vu_vring_addr addr;
 	bool has_addr;
 	bool has_base;
-	bool kicked;
+	bool wanted;
 	bool started;
 	bool quiesced;
 	bool broken;

@@ -3,13 +3,13 @@
  * Life of a ring ("Ring states"): stopped or started, and while it is started it
  * can be quiesced, which is how it is stopped and how its memory is changed.
  *
- *	          kick                quiesce
+ *	      SET_VRING_KICK          quiesce
  *	stopped --------> started <----------> quiesced --> stopped
  *	                           resume        nothing in flight
  *
- * It starts with the first kick after SET_VRING_KICK, once its size and addresses
- * are there, and stops with GET_VRING_BASE, which also gives kick and call back:
- * a late kick of a guest that is being stopped must not start it again.
+ * It starts with SET_VRING_KICK or VRING_KICK, once its size and addresses are there,
+ * and stops with GET_VRING_BASE, which also gives kick and call back: a late kick of
+ * a guest that is being stopped must not start it again.
  */
 #include <errno.h>
 
@@ -207,7 +207,7 @@ void ring_stop(struct vu_ring *ring)
 	ring_put_call(ring);
 	ring->started = false;
 	ring->quiesced = false;
-	ring->kicked = false;
+	ring->wanted = false;
 	ring->broken = false;
 	ring->waiting = false;
 	ring->missing = false;

@@ -78,12 +78,11 @@ int ring_announce(struct vu_ring *ring, struct vl_err *err)
 	return ret;
 }
 
-/* Bit 8: there are no kicks. They come as messages, or have to be looked for. */
+/* Bit 8: there are no kicks, the ring is to be polled. */
 static int set_no_kick(struct vu_ring *ring)
 {
 	ring_put_kick(ring);
-	if (has_protocol(ring->be, VU_PROTOCOL_F_INBAND_NOTIFICATIONS))
-		return 0;
+	ring->wanted = true;
 	ring->polled = true;
 	ring_poll_start(ring);
 	return 0;
@@ -101,7 +100,8 @@ static int set_kick(struct vu_ring *ring, int *fd, struct vl_err *err)
 		return vl_err_set(err, ret, "vring %u: cannot watch its kick: %s",
 				  ring->queue.index, vl_strerror(ret));
 	ring->kick_fd = vl_fd_take(fd);
-	/* a kick of the one before may not have been seen */
+	/* no kick needs to follow: what is available may have had its own long ago */
+	ring->wanted = true;
 	ring_poke(ring);
 	return ring_announce(ring, err);
 }

@@ -42,7 +42,7 @@ void ring_call(struct vu_ring *ring)
 /* Has the ring everything that it takes to look at it? Gets what it lacks. */
 static bool is_ready(struct vu_ring *ring)
 {
-	if (!ring->kicked || ring->broken || ring->quiesced || ring->missing)
+	if (!ring->wanted || ring->broken || ring->quiesced || ring->missing)
 		return false;
 	if (!ring->started && ring_start(ring))
 		return false;
@@ -120,7 +120,6 @@ void ring_kicked(void *ctx, int res)
 		ring_fail(ring, res);
 		return;
 	}
-	ring->kicked = true;
 	ring->stats.kicks++;
 	/* the device has said that it goes on by itself */
 	if (!ring->waiting)
@@ -141,7 +140,7 @@ void ring_settle(void *ctx, int res)
 
 static bool has_work(const struct vu_ring *ring)
 {
-	return ring->started && ring->kicked && !ring->broken && !ring->quiesced &&
+	return ring->started && ring->wanted && !ring->broken && !ring->quiesced &&
 	       !ring->missing && !ring->waiting && ring->queue.enabled && !ring->stale &&
 	       !vring_dev_empty(&ring->dev);
 }
@@ -204,7 +203,6 @@ void ring_polled(void *ctx, int res)
 
 void ring_poll_start(struct vu_ring *ring)
 {
-	ring->kicked = true;
 	ring->poll_ns = POLL_MIN_NS;
 	poll_again(ring);
 }

@@ -220,7 +220,7 @@ int vring_kick(struct vu_backend *be, struct vu_msg *msg, struct vu_reply *reply
 
 	(void)reply;
 	(void)err;
-	ring->kicked = true;
+	ring->wanted = true;
 	ring->stats.kicks++;
 	ring_poke(ring);
 	return 0;
