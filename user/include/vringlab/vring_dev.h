@@ -164,8 +164,8 @@ void vring_dev_move(struct vring_dev *vq, const struct vring_layout *ring);
  * @vq:		Device side.
  * @log:	Log, not owned; NULL for none.
  * @used:	Mark writes to the used ring as well (VHOST_VRING_F_LOG).
- * @used_gpa:	Split: where the used ring is in the log's addresses. A packed ring
- *		is found in the memory table.
+ * @used_gpa:	Split, without an IOTLB: where the used ring is in the log's addresses.
+ *		Else it is found in the memory table.
  */
 void vring_dev_set_log(struct vring_dev *vq, const struct vring_log *log, bool used,
 		       uint64_t used_gpa);
@@ -242,7 +242,8 @@ void vring_dev_push_batch(struct vring_dev *vq, const struct vring_chain *chains
  * @vq:		Device side.
  * @chain:	From vring_dev_pop().
  *
- * It stays recorded in the inflight region, for whoever goes on with the ring.
+ * It stays recorded in the inflight region, for whoever goes on with the ring. A log
+ * has all of its writable part marked: its iov has to be as it was, as for a push.
  */
 void vring_dev_drop(struct vring_dev *vq, const struct vring_chain *chain);
 

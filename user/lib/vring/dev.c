@@ -177,6 +177,9 @@ void vring_dev_drop(struct vring_dev *vq, const struct vring_chain *chain)
 {
 	/* its slot stays taken: the driver must not make it available again */
 	assert(chain->id < vq->ring.num && vq->slots[chain->id].in_flight);
+	/* how much of it was written nobody knows */
+	if (vq->log)
+		log_written(vq, chain, chain->in_bytes);
 	vq->in_flight--;
 }
 

@@ -5,12 +5,15 @@
  */
 #include "dev.h"
 
-/* Of the ring itself: a packed one's by the memory table, a split one's as told. */
+/*
+ * Of the ring itself: a split one's as told, a packed one's by the memory table. So
+ * both behind an IOTLB, where what was told is an I/O virtual address.
+ */
 void log_ring_write(const struct vring_dev *vq, const void *host, uint64_t offset, uint64_t len)
 {
 	uint64_t gpa = vq->log_used_gpa + offset;
 
-	if (vq->ring.packed && vring_mem_host_gpa(vq->mem, host, &gpa))
+	if ((vq->ring.packed || vq->mem->iotlb) && vring_mem_host_gpa(vq->mem, host, &gpa))
 		return;
 	vring_log_mark(vq->log, gpa, len);
 }
