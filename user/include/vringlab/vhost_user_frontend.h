@@ -45,8 +45,9 @@ struct vu_frontend_region {
  * @avail:	User address of the driver area.
  * @used:	User address of the device area.
  * @kick_fd:	eventfd, O_NONBLOCK; stays the caller's. -1 for none: the back-end polls,
- *		or is kicked by vu_frontend_kick_vring().
- * @call_fd:	eventfd, O_NONBLOCK; stays the caller's. -1 for none.
+ *		or is kicked by vu_frontend_kick_vring() where notifications are in-band.
+ * @call_fd:	eventfd, O_NONBLOCK; stays the caller's. -1 for none: calls are messages
+ *		where notifications are in-band.
  * @log_used:	Have writes to the used ring logged.
  * @log_gpa:	Where it is, in the log's addresses.
  */

@@ -44,7 +44,6 @@
  * @kicks_off:	The driver may have been told not to kick.
  * @announced:	The observer knows the eventfds.
  * @polled:	There will be no kicks: it is looked at from time to time.
- * @call_inband: Calls are sent as messages.
  * @waiting:	The device goes on by itself.
  * @miss_due:	The front-end has to be asked for @miss.
  * @call_due:	A call is to be sent as a message.
@@ -81,7 +80,6 @@ struct vu_ring {
 	bool kicks_off;
 	bool announced;
 	bool polled;
-	bool call_inband;
 	bool waiting;
 	bool miss_due;
 	bool call_due;

@@ -127,6 +127,7 @@ static void send_one(struct vu_backend *be, uint32_t request, const union vu_pay
 	ch->awaited = ask ? request : 0;
 }
 
+/* "In-band notifications": call and err wait for their acknowledgement. */
 static void send_of_ring(struct vu_backend *be, struct vu_ring *ring)
 {
 	union vu_payload payload = { .state = { .index = ring->queue.index } };
@@ -141,10 +142,10 @@ static void send_of_ring(struct vu_backend *be, struct vu_ring *ring)
 		send_one(be, VU_CHANNEL_IOTLB_MSG, &payload, false);
 	} else if (ring->err_due) {
 		ring->err_due = false;
-		send_one(be, VU_CHANNEL_VRING_ERR, &payload, false);
+		send_one(be, VU_CHANNEL_VRING_ERR, &payload, true);
 	} else if (ring->call_due) {
 		ring->call_due = false;
-		send_one(be, VU_CHANNEL_VRING_CALL, &payload, false);
+		send_one(be, VU_CHANNEL_VRING_CALL, &payload, true);
 	}
 }
 

@@ -21,6 +21,15 @@ static int tell_vring_fd(struct vu_frontend *fe, enum vu_request request, unsign
 	return frontend_tell(fe, request, &payload, sizeof(payload.u64), &fd, fd >= 0, err);
 }
 
+/* "this message isn't necessary": in-band, and then it would ask for polling */
+static int tell_kick_or_call(struct vu_frontend *fe, enum vu_request request, unsigned int index,
+			     int fd, struct vl_err *err)
+{
+	if (fd < 0 && has_protocol(fe, VU_PROTOCOL_F_INBAND_NOTIFICATIONS))
+		return 0;
+	return tell_vring_fd(fe, request, index, fd, err);
+}
+
 static int check_index(unsigned int index, struct vl_err *err)
 {
 	if (index <= VU_FD_INDEX_MASK)
@@ -58,9 +67,9 @@ int vu_frontend_start_vring(struct vu_frontend *fe, const struct vu_frontend_vri
 	if (!ret)
 		ret = vu_frontend_set_vring_addr(fe, vring, err);
 	if (!ret)
-		ret = tell_vring_fd(fe, VU_SET_VRING_CALL, vring->index, vring->call_fd, err);
+		ret = tell_kick_or_call(fe, VU_SET_VRING_CALL, vring->index, vring->call_fd, err);
 	if (!ret)
-		ret = tell_vring_fd(fe, VU_SET_VRING_KICK, vring->index, vring->kick_fd, err);
+		ret = tell_kick_or_call(fe, VU_SET_VRING_KICK, vring->index, vring->kick_fd, err);
 	if (!ret)
 		ret = vu_frontend_enable_vring(fe, vring->index, true, err);
 	return ret;

@@ -26,7 +26,6 @@ void ring_put_call(struct vu_ring *ring)
 {
 	loop_eventfd_remove(&ring->call);
 	vl_fd_close(&ring->call_fd);
-	ring->call_inband = false;
 	ring->call_due = false;
 	ring->announced = false;
 }
@@ -123,7 +122,6 @@ static int add_eventfd(struct vu_ring *ring, int fd, struct loop_eventfd **efd, 
 
 static int set_call(struct vu_ring *ring, int *fd, struct vl_err *err)
 {
-	bool inband = *fd < 0 && has_protocol(ring->be, VU_PROTOCOL_F_INBAND_NOTIFICATIONS);
 	struct loop_eventfd *call;
 	int ret = add_eventfd(ring, *fd, &call, err);
 
@@ -131,7 +129,6 @@ static int set_call(struct vu_ring *ring, int *fd, struct vl_err *err)
 		return ret;
 	ring_put_call(ring);
 	ring->call = call;
-	ring->call_inband = inband;
 	ring->call_fd = vl_fd_take(fd);
 	return ring_announce(ring, err);
 }

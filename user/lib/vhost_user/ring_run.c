@@ -32,7 +32,7 @@ void ring_call(struct vu_ring *ring)
 	if (ring->call) {
 		loop_eventfd_signal(ring->call);
 		ring->stats.calls++;
-	} else if (ring->call_inband) {
+	} else if (has_protocol(be, VU_PROTOCOL_F_INBAND_NOTIFICATIONS)) {
 		ring->call_due = true;
 		ring->stats.calls++;
 		channel_pump(be);
