@@ -168,9 +168,10 @@ int get_vring_base(struct vu_backend *be, struct vu_msg *msg, struct vu_reply *r
 		   struct vl_err *err)
 {
 	struct vu_ring *ring = ring_of(be, msg);
-	bool leave = has_protocol(be, VU_PROTOCOL_F_GET_VRING_BASE_INFLIGHT);
+	/* "may suspend"; who has SKIP_DRAIN asks for that, and by this message for the other */
+	bool leave = has_protocol(be, VU_PROTOCOL_F_GET_VRING_BASE_INFLIGHT) &&
+		     !has_protocol(be, VU_PROTOCOL_F_GET_VRING_BASE_SKIP_DRAIN);
 
-	/* "GET_VRING_BASE": without the feature, wait for what is in flight */
 	ring_quiesce(ring, leave && is_recorded(be, ring));
 	return backend_wait(be, msg, reply, err, rings_are_idle, reply_base);
 }
