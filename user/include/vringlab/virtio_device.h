@@ -74,7 +74,8 @@ struct vdev_queue {
  *		leaves nothing in flight when process() returns.
  * @resume:	After stop(), with the same @vq: go on. stop() was only to change the
  *		memory table. May be NULL.
- * @set_features: The driver's choice, before the first start(). May be NULL.
+ * @set_features: The driver's choice, before the first start(), and after a reset().
+ *		Only another choice comes again. May be NULL.
  * @get_config:	Read config space; inside &vdev.config_size. NULL without any.
  * @set_config:	Write config space; inside &vdev.config_size. @migration: also what the
  *		driver cannot write. Returns 0 or a negative errno; nothing is written

@@ -316,6 +316,7 @@ static void clear_session(struct vu_backend *be)
 	migrate_reset(be);
 	memory_reset(be);
 	be->features = 0;
+	be->told = false;
 	be->protocol_features = 0;
 	be->status = 0;
 	be->faulted = 0;

@@ -208,6 +208,8 @@ struct vu_backend {
 	struct vu_backend_config config;
 	struct vu_conn *conn;
 	uint64_t features;
+	/* the device knows them */
+	bool told;
 	uint64_t protocol_features;
 	uint8_t status;
 

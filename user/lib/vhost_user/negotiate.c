@@ -91,6 +91,8 @@ static int use_features(struct vu_backend *be, uint64_t features, struct vl_err 
 {
 	const struct vdev *vdev = be->vdev;
 	bool iommu = vu_has_feature(features, VIRTIO_F_ACCESS_PLATFORM);
+	/* told twice, a device would take it for another driver's, and forget this one's */
+	bool told = be->told && !((features ^ be->features) & ~transport_features());
 
 	if (iommu && !be->iotlb && vring_iotlb_create(&be->iotlb, VU_IOTLB_MAX))
 		return vl_err_set(err, -ENOMEM, "out of memory for an IOTLB");
@@ -99,8 +101,9 @@ static int use_features(struct vu_backend *be, uint64_t features, struct vl_err 
 	be->features = features;
 	for (unsigned int i = 0; i < vdev->num_queues; i++)
 		ring_update_log(&be->rings[i]);
-	if (vdev->ops->set_features)
+	if (vdev->ops->set_features && !told)
 		vdev->ops->set_features(vdev->dev, features & ~transport_features());
+	be->told = true;
 	return 0;
 }
 
