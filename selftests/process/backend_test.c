@@ -23,6 +23,7 @@
 
 #include "kselftest_harness.h"
 #include "t.h"
+#include "t_backend.h"
 #include "t_fds.h"
 #include "t_peer.h"
 #include "t_ring.h"
@@ -39,24 +40,9 @@ FIXTURE(backend)
 	struct vl_err err;
 };
 
-/* Starts it and waits until it listens, by the ready fd. */
 static int start_backend(struct t_child *child, const char *path, const char *more)
 {
-	char ready_fd[16];
-	int ready[2], ret;
-	char byte;
-
-	if (pipe(ready))
-		return -errno;
-	snprintf(ready_fd, sizeof(ready_fd), "%d", ready[1]);
-	ret = t_child_start(child,
-			    (const char *const[]){ t_vringlab(), "backend", "loopback", "--socket",
-						   path, "--ready-fd", ready_fd, more, NULL });
-	close(ready[1]);
-	if (!ret)
-		ret = t_read_until(ready[0], &byte, 1, T_DEADLINE_MS);
-	close(ready[0]);
-	return ret;
+	return t_backend_start(child, path, (const char *const[]){ "loopback", more, NULL });
 }
 
 /* A front-end that is ready to kick virtqueue @index. */
