@@ -82,56 +82,132 @@ static const struct vu_backend_ops ops = {
 	.closed = closed,
 };
 
-static void *serve(void *arg)
+static int make_least(void *ctx, struct loop *loop, struct vdev **vdev)
 {
-	struct loop_op *op = NULL;
-	struct t_served *s = arg;
-	struct vdev device = {
+	static struct vdev device;
+
+	device = (struct vdev){
 		.ops = &device_ops,
 		.features = T_SERVED_FEATURES,
 		.num_queues = T_SERVED_QUEUES,
 	};
-	const struct vu_backend_config config = { .ops = &ops, .ctx = s };
+	*vdev = &device;
+	return 0;
+}
+
+static void destroy_least(void *ctx, struct vdev *vdev)
+{
+}
+
+static const struct t_served_config least = { .make = make_least, .destroy = destroy_least };
+
+/* The socket is the back-end's from then on. */
+static int attach(struct t_served *s)
+{
+	int ret = vu_backend_attach(s->be, s->peer_fd);
+
+	if (!ret)
+		s->peer_fd = -1;
+	return ret;
+}
+
+static void on_connection(void *ctx, int res)
+{
+	struct t_served *s = ctx;
+
+	if (s->peer_fd >= 0 || s->error)
+		return;
+	s->peer_fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
+	s->error = s->peer_fd < 0 ? -errno : attach(s);
+	if (s->error)
+		loop_stop(s->loop);
+}
+
+static int begin(struct t_served *s, struct loop_op **accept_op)
+{
+	const struct vu_backend_config config = {
+		.ops = &ops,
+		.ctx = s,
+		.postcopy = s->config.postcopy,
+		.gpa_addresses = s->config.gpa_addresses,
+	};
+	int ret = s->config.make(s->config.ctx, s->loop, &s->vdev);
+
+	if (!ret)
+		ret = vu_backend_create(&s->be, s->loop, s->vdev, &config);
+	if (ret)
+		return ret;
+	if (s->listener < 0)
+		return attach(s);
+	return loop_poll(s->loop, s->listener, POLLIN, on_connection, s, accept_op);
+}
+
+static void *serve(void *arg)
+{
+	struct loop_op *op = NULL, *accept_op = NULL;
+	struct t_served *s = arg;
+	int ret;
 
 	s->error = loop_create(&s->loop, NULL);
 	if (s->error)
 		return NULL;
 	s->error = loop_poll(s->loop, s->quit, POLLIN, quit, s, &op);
 	if (!s->error)
-		s->error = vu_backend_create(&s->be, s->loop, &device, &config);
-	if (!s->error)
-		s->error = vu_backend_attach(s->be, s->peer_fd);
+		s->error = begin(s, &accept_op);
 	if (!s->error) {
-		/* it is the back-end's now */
-		s->peer_fd = -1;
-		s->error = loop_run(s->loop);
+		ret = loop_run(s->loop);
+		s->error = s->error ? s->error : ret;
 	}
+	loop_op_remove(&accept_op);
 	vu_backend_destroy(s->be);
+	if (s->vdev)
+		s->config.destroy(s->config.ctx, s->vdev);
 	loop_destroy(s->loop);
 	return NULL;
 }
 
-int t_served_start(struct t_served *s)
+static int open_sockets(struct t_served *s)
+{
+	int pair[2];
+
+	if (s->config.path) {
+		s->listener = t_peer_listen(s->config.path);
+		return s->listener < 0 ? s->listener : 0;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	s->fd = pair[0];
+	s->peer_fd = pair[1];
+	return 0;
+}
+
+int t_served_start_with(struct t_served *s, const struct t_served_config *config)
 {
 	struct loop *probe;
-	int pair[2], ret;
+	int ret;
 
 	memset(s, 0, sizeof(*s));
+	s->config = *config;
 	s->fd = -1;
 	s->peer_fd = -1;
+	s->listener = -1;
 	s->quit = -1;
 	ret = loop_create(&probe, NULL);
 	if (ret)
 		return ret;
 	loop_destroy(probe);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	s->fd = pair[0];
-	s->peer_fd = pair[1];
+	ret = open_sockets(s);
+	if (ret)
+		return ret;
 	s->quit = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ret = -pthread_create(&s->thread, NULL, serve, s);
 	s->running = !ret;
 	return ret;
+}
+
+int t_served_start(struct t_served *s)
+{
+	return t_served_start_with(s, &least);
 }
 
 int t_served_closed(struct t_served *s)
@@ -154,6 +230,7 @@ void t_served_stop(struct t_served *s)
 	s->running = false;
 	vl_fd_close(&s->fd);
 	vl_fd_close(&s->peer_fd);
+	vl_fd_close(&s->listener);
 	vl_fd_close(&s->quit);
 }
 

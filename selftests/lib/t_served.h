@@ -19,9 +19,30 @@
 #define T_SERVED_FEATURES (1ull << 32)
 
 /**
+ * struct t_served_config - Which device, and how it is reached
+ * @make:	Makes it, on the thread that serves it; 0 or a negative errno.
+ * @destroy:	Its end, on the same thread.
+ * @ctx:	For both.
+ * @path:	Listen here for one connection; NULL: a pair of sockets.
+ * @postcopy:	Offer VHOST_USER_PROTOCOL_F_PAGEFAULT.
+ * @gpa_addresses: Offer VHOST_USER_PROTOCOL_F_GPA_ADDRESSES.
+ */
+struct t_served_config {
+	int (*make)(void *ctx, struct loop *loop, struct vdev **vdev);
+	void (*destroy)(void *ctx, struct vdev *vdev);
+	void *ctx;
+	const char *path;
+	bool postcopy;
+	bool gpa_addresses;
+};
+
+/**
  * struct t_served - A back-end and the socket to it
- * @fd:		The front-end's end.
+ * @config:	Which.
+ * @vdev:	The thread's.
+ * @fd:		The front-end's end; -1 with a path.
  * @peer_fd:	The back-end's end, until it is the back-end's.
+ * @listener:	With a path.
  * @quit:	eventfd that ends the thread.
  * @thread:	Runs the loop.
  * @running:	There is a thread to be joined.
@@ -36,8 +57,11 @@
  * @closed:	How the connection ended; valid after t_served_end().
  */
 struct t_served {
+	struct t_served_config config;
+	struct vdev *vdev;
 	int fd;
 	int peer_fd;
+	int listener;
 	int quit;
 	pthread_t thread;
 	bool running;
@@ -59,6 +83,9 @@ struct t_served {
  * Return: 0, or a negative errno; %-EPERM or %-ENOSYS where io_uring is disabled.
  */
 int t_served_start(struct t_served *s);
+
+/** t_served_start_with() - The same with a device of the test's. */
+int t_served_start_with(struct t_served *s, const struct t_served_config *config);
 
 /**
  * t_served_closed() - Wait until the back-end has closed the connection

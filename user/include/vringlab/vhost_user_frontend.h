@@ -5,7 +5,7 @@
  *
  * Every call sends its message and, where the protocol has one, waits for the
  * reply until the deadline. The socket I/O runs on the front-end's own io_uring.
- * One thread at a time.
+ * All calls of one front-end are its thread's: the one that connected.
  */
 #ifndef VRINGLAB_VHOST_USER_FRONTEND_H
 #define VRINGLAB_VHOST_USER_FRONTEND_H
