@@ -4,6 +4,8 @@
  *
  * Everything runs on the event loop's thread: messages, kicks, the device and the
  * observer. A back-end without a connection is idle and can take the next one.
+ * The process has to ignore SIGPIPE: device state is written to a pipe whose other end
+ * the front-end may close.
  */
 #ifndef VRINGLAB_VHOST_USER_BACKEND_H
 #define VRINGLAB_VHOST_USER_BACKEND_H
