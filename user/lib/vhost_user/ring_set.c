@@ -67,7 +67,10 @@ static int check_alignment(const struct vu_ring *ring, const struct vu_vring_add
 	return 0;
 }
 
-/* The used ring has one bit at least; the last one's has to be in the log. */
+/*
+ * The used ring has one bit at least; the last one's has to be in the log. Where it is
+ * found by the memory table, that is so.
+ */
 static int check_log(const struct vu_ring *ring, const struct vu_vring_addr *addr,
 		     struct vl_err *err)
 {
@@ -78,7 +81,8 @@ static int check_log(const struct vu_ring *ring, const struct vu_vring_addr *add
 		return vl_err_set(err, -EINVAL, "vring %u: address flags 0x%x", ring->queue.index,
 				  addr->flags);
 	if (!(addr->flags & VU_VRING_F_LOG) || !be->log_map.data ||
-	    has_feature(be, VIRTIO_F_RING_PACKED) || vring_log_covers(&be->log, addr->log, bytes))
+	    has_feature(be, VIRTIO_F_RING_PACKED) || be->iotlb ||
+	    vring_log_covers(&be->log, addr->log, bytes))
 		return 0;
 	return vl_err_set(err, -ERANGE, "vring %u: its used ring at 0x%llx is beyond the log",
 			  ring->queue.index, (unsigned long long)addr->log);
