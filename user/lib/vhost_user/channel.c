@@ -154,7 +154,8 @@ static void send_next(struct vu_backend *be)
 	struct vu_channel *ch = &be->channel;
 	unsigned int nr = be->vdev->num_queues;
 
-	if (ch->config_due) {
+	/* "Suspended device state": no messages, until a ring runs again */
+	if (ch->config_due && !rings_are_stopped(be)) {
 		ch->config_due = false;
 		send_one(be, VU_CHANNEL_CONFIG_CHANGE_MSG, NULL,
 			 has_protocol(be, VU_PROTOCOL_F_REPLY_ACK));

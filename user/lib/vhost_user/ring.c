@@ -147,6 +147,7 @@ int ring_start(struct vu_ring *ring)
 	ring->stale = false;
 	ring_update_log(ring);
 	loop_spinner_add(ring->be->loop, &ring->spinner);
+	channel_pump(ring->be);
 	return 0;
 }
 
