@@ -152,7 +152,8 @@ int blk_load(void *dev, const void *buf, size_t size)
 	if (size != sizeof(state))
 		return -EINVAL;
 	memcpy(&state, buf, sizeof(state));
-	if (state.magic != htole32(STATE_MAGIC) || state.writeback > 1)
+	if (state.magic != htole32(STATE_MAGIC) || state.writeback > 1 || state.padding[0] ||
+	    state.padding[1] || state.padding[2])
 		return -EINVAL;
 	blk->writeback = state.writeback;
 	return 0;
