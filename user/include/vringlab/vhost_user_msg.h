@@ -4,6 +4,11 @@
  *
  * Pure: no sockets, no state. Names and numbers are those of the vhost-user
  * specification; the heading that each comes from is given.
+ *
+ * Compared with the vhost-user document of QEMU 11.1.3: messages 1 to 44, those of the
+ * back-end 1 to 10, protocol features 0 to 22, of which it calls 22 SHMEM_MAP. Message
+ * 45 and feature 23, and the name SHMEM, are not in that release but in the document's
+ * development text of QEMU after it.
  */
 #ifndef VRINGLAB_VHOST_USER_MSG_H
 #define VRINGLAB_VHOST_USER_MSG_H
