@@ -120,10 +120,11 @@ static int64_t add_piece(struct pieces *to, const struct vring_mem_region *r, ui
 {
 	uint8_t *host = r->host + offset;
 	uint64_t piece = len < r->size - offset ? len : r->size - offset;
-	struct iovec *last = to->iov + to->nr - 1;
+	/* there may be no array at all, and then there is none */
+	struct iovec *last = to->nr ? to->iov + to->nr - 1 : NULL;
 
 	/* translations are small: what they cut may be one piece of the region */
-	if (to->nr && offset && host == (uint8_t *)last->iov_base + last->iov_len) {
+	if (last && offset && host == (uint8_t *)last->iov_base + last->iov_len) {
 		last->iov_len += piece;
 		return piece;
 	}
