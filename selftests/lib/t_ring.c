@@ -16,15 +16,14 @@
 #define AVAIL 0x1000u
 #define USED 0x2000u
 
-int t_ring_create(struct t_ring *ring)
+/* Of the second ring in a memory. */
+#define BESIDE 0x4000u
+
+/* Maps @ring->memfd and makes the rest. */
+static int make_ring(struct t_ring *ring)
 {
 	struct vring_drv_config config = { .ring.num = T_RING_NUM, .slots = ring->slots };
 
-	*ring = (struct t_ring){ .memfd = -1, .kick = -1, .call = -1 };
-	ring->memfd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (ring->memfd < 0 || ftruncate(ring->memfd, T_RING_MEM_BYTES) ||
-	    fcntl(ring->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-		return -errno;
 	ring->mem =
 		mmap(NULL, T_RING_MEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, ring->memfd, 0);
 	if (ring->mem == MAP_FAILED) {
@@ -35,11 +34,56 @@ int t_ring_create(struct t_ring *ring)
 	ring->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (ring->kick < 0 || ring->call < 0)
 		return -errno;
-	config.ring.desc = (void *)(ring->mem + DESC);
-	config.ring.avail = (void *)(ring->mem + AVAIL);
-	config.ring.used = (void *)(ring->mem + USED);
+	config.ring.desc = (void *)(ring->mem + ring->at + DESC);
+	config.ring.avail = (void *)(ring->mem + ring->at + AVAIL);
+	config.ring.used = (void *)(ring->mem + ring->at + USED);
 	vring_drv_init(&ring->drv, &config);
 	return 0;
+}
+
+int t_ring_create(struct t_ring *ring)
+{
+	*ring = (struct t_ring){ .memfd = -1, .kick = -1, .call = -1 };
+	ring->memfd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (ring->memfd < 0 || ftruncate(ring->memfd, T_RING_MEM_BYTES) ||
+	    fcntl(ring->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return -errno;
+	return make_ring(ring);
+}
+
+int t_ring_create_beside(struct t_ring *ring, const struct t_ring *first)
+{
+	*ring = (struct t_ring){ .at = BESIDE, .memfd = -1, .kick = -1, .call = -1 };
+	ring->memfd = fcntl(first->memfd, F_DUPFD_CLOEXEC, 0);
+	if (ring->memfd < 0)
+		return -errno;
+	return make_ring(ring);
+}
+
+/* From the rings to the buffers, and from those to the end. */
+static const struct {
+	uint32_t start, end;
+} canaries[] = {
+	{ T_RING_RINGS, T_RING_OUT },
+	{ T_RING_OUT + T_RING_BUF_MAX, T_RING_IN },
+	{ T_RING_BUFS_END, T_RING_MEM_BYTES },
+};
+
+#define PATTERN 0xa5
+
+void t_ring_guard(struct t_ring *ring)
+{
+	for (size_t i = 0; i < sizeof(canaries) / sizeof(canaries[0]); i++)
+		memset(ring->mem + canaries[i].start, PATTERN, canaries[i].end - canaries[i].start);
+}
+
+bool t_ring_is_intact(const struct t_ring *ring)
+{
+	for (size_t i = 0; i < sizeof(canaries) / sizeof(canaries[0]); i++)
+		for (uint32_t at = canaries[i].start; at < canaries[i].end; at++)
+			if (ring->mem[at] != PATTERN)
+				return false;
+	return true;
 }
 
 void t_ring_destroy(struct t_ring *ring)
@@ -68,9 +112,9 @@ struct vu_frontend_vring t_ring_vring(const struct t_ring *ring, unsigned int in
 	return (struct vu_frontend_vring){
 		.index = index,
 		.num = T_RING_NUM,
-		.desc = T_RING_UVA + DESC,
-		.avail = T_RING_UVA + AVAIL,
-		.used = T_RING_UVA + USED,
+		.desc = T_RING_UVA + ring->at + DESC,
+		.avail = T_RING_UVA + ring->at + AVAIL,
+		.used = T_RING_UVA + ring->at + USED,
 		.kick_fd = ring->kick,
 		.call_fd = ring->call,
 	};

@@ -5,6 +5,7 @@
 #ifndef VRINGLAB_SELFTESTS_T_RING_H
 #define VRINGLAB_SELFTESTS_T_RING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,8 +24,13 @@
 #define T_RING_IN (160u << 10)
 #define T_RING_BUF_MAX (64u << 10)
 
+/* Rings are before the first, buffers before the second, and nothing beyond. */
+#define T_RING_RINGS (32u << 10)
+#define T_RING_BUFS_END (T_RING_IN + T_RING_BUF_MAX)
+
 /**
  * struct t_ring - Memory and virtqueue
+ * @at:		Where the ring begins.
  * @memfd:	The memory, sealed.
  * @mem:	Where it is mapped here.
  * @drv:	Driver side.
@@ -33,6 +39,7 @@
  * @slots:	For @drv.
  */
 struct t_ring {
+	uint32_t at;
 	int memfd;
 	uint8_t *mem;
 	struct vring_drv drv;
@@ -48,6 +55,21 @@ struct t_ring {
  * Return: 0, or a negative errno.
  */
 int t_ring_create(struct t_ring *ring);
+
+/**
+ * t_ring_create_beside() - Make another empty virtqueue in the same memory
+ * @ring:	As for t_ring_create(). It has the same buffers.
+ * @first:	Whose memory.
+ *
+ * Return: 0, or a negative errno.
+ */
+int t_ring_create_beside(struct t_ring *ring, const struct t_ring *first);
+
+/** t_ring_guard() - Fill what is neither ring nor buffer with a pattern. */
+void t_ring_guard(struct t_ring *ring);
+
+/** t_ring_is_intact() - Is the pattern still there? */
+bool t_ring_is_intact(const struct t_ring *ring);
 
 /** t_ring_destroy() - Give all back; a zeroed ring is allowed. */
 void t_ring_destroy(struct t_ring *ring);

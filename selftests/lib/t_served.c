@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -11,26 +12,6 @@
 #include "t.h"
 #include "t_peer.h"
 #include "t_served.h"
-
-/* The least device that is one: the first buffer to read goes to the first to write. */
-static int process(void *dev, struct vdev_queue *q)
-{
-	struct iovec iov[8];
-	struct vring_chain chain = { .iov = iov, .nr_iov = 8 };
-	int ret;
-
-	while (!(ret = vring_dev_pop(q->vq, &chain))) {
-		struct iovec *in = iov + chain.nr_out;
-		size_t len = 0;
-
-		if (chain.nr_out && chain.nr_in)
-			len = iov[0].iov_len < in->iov_len ? iov[0].iov_len : in->iov_len;
-		if (len)
-			memcpy(in->iov_base, iov[0].iov_base, len);
-		vring_dev_push(q->vq, &chain, len);
-	}
-	return ret == -EAGAIN ? 0 : ret;
-}
 
 static int vring_ready(void *ctx, const struct vu_vring_info *info, struct vl_err *err)
 {
@@ -55,15 +36,18 @@ static void refused(void *ctx, const struct vl_err *err)
 {
 	struct t_served *s = ctx;
 
+	s->refusal = *err;
 	atomic_fetch_add(&s->refused, 1);
 }
 
 static void closed(void *ctx, const struct vl_err *err)
 {
 	struct t_served *s = ctx;
+	int spare = atomic_exchange(&s->spare_peer, -1);
 
 	s->closed = *err;
-	loop_stop(s->loop);
+	if (spare < 0 || vu_backend_attach(s->be, spare))
+		loop_stop(s->loop);
 }
 
 static void quit(void *ctx, int res)
@@ -71,35 +55,12 @@ static void quit(void *ctx, int res)
 	loop_stop(((struct t_served *)ctx)->loop);
 }
 
-static const struct vdev_ops device_ops = {
-	.process = process,
-};
-
 static const struct vu_backend_ops ops = {
 	.vring_ready = vring_ready,
 	.vring_error = vring_error,
 	.refused = refused,
 	.closed = closed,
 };
-
-static int make_least(void *ctx, struct loop *loop, struct vdev **vdev)
-{
-	static struct vdev device;
-
-	device = (struct vdev){
-		.ops = &device_ops,
-		.features = T_SERVED_FEATURES,
-		.num_queues = T_SERVED_QUEUES,
-	};
-	*vdev = &device;
-	return 0;
-}
-
-static void destroy_least(void *ctx, struct vdev *vdev)
-{
-}
-
-static const struct t_served_config least = { .make = make_least, .destroy = destroy_least };
 
 /* The socket is the back-end's from then on. */
 static int attach(struct t_served *s)
@@ -123,6 +84,15 @@ static void on_connection(void *ctx, int res)
 		loop_stop(s->loop);
 }
 
+static int make(struct t_served *s)
+{
+	if (s->config.make)
+		return s->config.make(s->config.ctx, s->loop, &s->vdev);
+	t_served_device_init(s);
+	s->vdev = &s->device;
+	return 0;
+}
+
 static int begin(struct t_served *s, struct loop_op **accept_op)
 {
 	const struct vu_backend_config config = {
@@ -131,7 +101,7 @@ static int begin(struct t_served *s, struct loop_op **accept_op)
 		.postcopy = s->config.postcopy,
 		.gpa_addresses = s->config.gpa_addresses,
 	};
-	int ret = s->config.make(s->config.ctx, s->loop, &s->vdev);
+	int ret = make(s);
 
 	if (!ret)
 		ret = vu_backend_create(&s->be, s->loop, s->vdev, &config);
@@ -144,7 +114,7 @@ static int begin(struct t_served *s, struct loop_op **accept_op)
 
 static void *serve(void *arg)
 {
-	struct loop_op *op = NULL, *accept_op = NULL;
+	struct loop_op *op = NULL, *accept_op = NULL, *release = NULL;
 	struct t_served *s = arg;
 	int ret;
 
@@ -153,6 +123,9 @@ static void *serve(void *arg)
 		return NULL;
 	s->error = loop_poll(s->loop, s->quit, POLLIN, quit, s, &op);
 	if (!s->error)
+		s->error = loop_poll(s->loop, s->release, POLLIN, t_served_device_release, s,
+				     &release);
+	if (!s->error)
 		s->error = begin(s, &accept_op);
 	if (!s->error) {
 		ret = loop_run(s->loop);
@@ -160,7 +133,7 @@ static void *serve(void *arg)
 	}
 	loop_op_remove(&accept_op);
 	vu_backend_destroy(s->be);
-	if (s->vdev)
+	if (s->vdev && s->config.destroy)
 		s->config.destroy(s->config.ctx, s->vdev);
 	loop_destroy(s->loop);
 	return NULL;
@@ -192,6 +165,9 @@ int t_served_start_with(struct t_served *s, const struct t_served_config *config
 	s->peer_fd = -1;
 	s->listener = -1;
 	s->quit = -1;
+	s->release = -1;
+	s->spare_fd = -1;
+	atomic_store(&s->spare_peer, -1);
 	ret = loop_create(&probe, NULL);
 	if (ret)
 		return ret;
@@ -200,6 +176,7 @@ int t_served_start_with(struct t_served *s, const struct t_served_config *config
 	if (ret)
 		return ret;
 	s->quit = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->release = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ret = -pthread_create(&s->thread, NULL, serve, s);
 	s->running = !ret;
 	return ret;
@@ -207,7 +184,39 @@ int t_served_start_with(struct t_served *s, const struct t_served_config *config
 
 int t_served_start(struct t_served *s)
 {
-	return t_served_start_with(s, &least);
+	return t_served_start_with(s, &(const struct t_served_config){ 0 });
+}
+
+int t_served_spare(struct t_served *s)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	s->spare_fd = pair[0];
+	atomic_store(&s->spare_peer, pair[1]);
+	return 0;
+}
+
+int t_served_next(struct t_served *s)
+{
+	int ret = t_peer_closed(s->fd);
+
+	if (ret)
+		return ret;
+	vl_fd_close(&s->fd);
+	s->fd = vl_fd_take(&s->spare_fd);
+	ret = t_served_negotiate(s);
+	return ret ? ret : s->closed.code;
+}
+
+void t_served_release(struct t_served *s)
+{
+	const uint64_t one = 1;
+
+	atomic_store(&s->hold, false);
+	if (write(s->release, &one, sizeof(one)) < 0)
+		perror("release");
 }
 
 int t_served_closed(struct t_served *s)
@@ -224,7 +233,10 @@ int t_served_closed(struct t_served *s)
 void t_served_stop(struct t_served *s)
 {
 	const uint64_t one = 1;
+	int spare = atomic_exchange(&s->spare_peer, -1);
 
+	if (s->running)
+		t_served_release(s);
 	if (s->running && write(s->quit, &one, sizeof(one)) == sizeof(one))
 		pthread_join(s->thread, NULL);
 	s->running = false;
@@ -232,6 +244,9 @@ void t_served_stop(struct t_served *s)
 	vl_fd_close(&s->peer_fd);
 	vl_fd_close(&s->listener);
 	vl_fd_close(&s->quit);
+	vl_fd_close(&s->release);
+	vl_fd_close(&s->spare_fd);
+	vl_fd_close(&spare);
 }
 
 static int take_reply(struct t_served *s, uint32_t request, union vu_payload *reply)
@@ -271,8 +286,8 @@ int t_served_tell(struct t_served *s, uint32_t request, const void *payload, uin
 
 int t_served_negotiate(struct t_served *s)
 {
-	const uint64_t protocol = 1ull << 3 | 1ull << 0;
-	const uint64_t features = T_SERVED_FEATURES | 1ull << 30;
+	const uint64_t protocol = 1ull << 3 | 1ull << 0 | s->config.protocol;
+	const uint64_t features = T_SERVED_FEATURES | 1ull << 30 | s->config.features;
 	int ret;
 
 	ret = t_peer_request(s->fd, VU_SET_PROTOCOL_FEATURES, 0x1, &protocol, 8);

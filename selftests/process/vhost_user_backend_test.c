@@ -17,7 +17,7 @@
 #include "t_fds.h"
 #include "t_peer.h"
 #include "t_ring.h"
-#include "t_served.h"
+#include "t_served_set.h"
 
 FIXTURE(backend)
 {
@@ -47,90 +47,6 @@ FIXTURE_TEARDOWN(backend)
 	t_ring_destroy(&self->ring);
 }
 
-static int set_state(struct t_served *s, uint32_t request, uint32_t index, uint32_t num)
-{
-	const struct vu_vring_state state = { index, num };
-
-	return t_served_tell(s, request, &state, sizeof(state), NULL, 0);
-}
-
-static int set_fd(struct t_served *s, uint32_t request, uint64_t u64, int fd)
-{
-	return t_served_tell(s, request, &u64, sizeof(u64), &fd, fd < 0 ? 0 : 1);
-}
-
-static int set_addr(struct t_served *s, const struct vu_vring_addr *addr)
-{
-	return t_served_tell(s, VU_SET_VRING_ADDR, addr, sizeof(*addr), NULL, 0);
-}
-
-static struct vu_vring_addr ring_addr(const struct t_ring *ring, uint32_t index)
-{
-	struct vu_frontend_vring vring = t_ring_vring(ring, index);
-
-	return (struct vu_vring_addr){
-		.index = index,
-		.desc = vring.desc,
-		.avail = vring.avail,
-		.used = vring.used,
-	};
-}
-
-static struct vu_mem_table one_region(void)
-{
-	return (struct vu_mem_table){
-		.nr_regions = 1,
-		.regions[0] = {
-			.guest_addr = T_RING_GPA,
-			.size = T_RING_MEM_BYTES,
-			.user_addr = T_RING_UVA,
-		},
-	};
-}
-
-static int set_mem(struct t_served *s, const struct vu_mem_table *mem, int fd)
-{
-	const int fds[8] = { fd, fd, fd, fd, fd, fd, fd, fd };
-
-	return t_served_tell(s, VU_SET_MEM_TABLE, mem, 8 + 32 * mem->nr_regions, fds,
-			     mem->nr_regions);
-}
-
-/* All that a ring needs, but the kick that starts it. */
-static int set_up(struct t_served *s, struct t_ring *ring, uint32_t index)
-{
-	const struct vu_mem_table mem = one_region();
-	const struct vu_vring_addr addr = ring_addr(ring, index);
-	int ret;
-
-	ret = set_mem(s, &mem, ring->memfd);
-	if (!ret)
-		ret = set_state(s, VU_SET_VRING_NUM, index, T_RING_NUM);
-	if (!ret)
-		ret = set_state(s, VU_SET_VRING_BASE, index, 0);
-	if (!ret)
-		ret = set_addr(s, &addr);
-	if (!ret)
-		ret = set_fd(s, VU_SET_VRING_CALL, index, ring->call);
-	if (!ret)
-		ret = set_fd(s, VU_SET_VRING_KICK, index, ring->kick);
-	if (!ret)
-		ret = set_state(s, VU_SET_VRING_ENABLE, index, 1);
-	return ret;
-}
-
-static int stop(struct t_served *s, uint32_t index, uint32_t *base)
-{
-	const struct vu_vring_state state = { index, 0 };
-	union vu_payload reply;
-	int ret = t_served_ask(s, VU_GET_VRING_BASE, &state, sizeof(state), &reply);
-
-	if (ret)
-		return ret;
-	*base = reply.state.num;
-	return reply.state.index == index ? 0 : -EPROTO;
-}
-
 static int echo(struct t_ring *ring)
 {
 	return t_ring_echo(ring, "vringlab", 8, T_DEADLINE_MS);
@@ -139,7 +55,7 @@ static int echo(struct t_ring *ring)
 /* Is a virtqueue where one was refused still fit to be used? */
 static int still_works(struct t_served *s, struct t_ring *ring)
 {
-	int ret = set_up(s, ring, 0);
+	int ret = t_served_set_up(s, ring, 0);
 
 	return ret ? ret : echo(ring);
 }
@@ -150,15 +66,15 @@ TEST_F(backend, an_index_out_of_range_is_refused_in_every_message_that_has_one)
 					   VU_SET_VRING_ENABLE };
 	static const uint32_t fds[] = { VU_SET_VRING_KICK, VU_SET_VRING_CALL, VU_SET_VRING_ERR };
 	static const uint32_t bad[] = { T_SERVED_QUEUES, 255, 256, 1u << 31, UINT32_MAX };
-	struct vu_vring_addr addr = ring_addr(&self->ring, 0);
+	struct vu_vring_addr addr = t_served_addr(&self->ring, 0);
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		for (size_t j = 0; j < 3; j++)
-			EXPECT_LT(0, set_state(&self->s, states[j], bad[i], 1));
+			EXPECT_LT(0, t_served_set_state(&self->s, states[j], bad[i], 1));
 		addr.index = bad[i];
-		EXPECT_LT(0, set_addr(&self->s, &addr));
+		EXPECT_LT(0, t_served_set_addr(&self->s, &addr));
 		for (size_t j = 0; j < 3 && bad[i] < 256; j++)
-			EXPECT_LT(0, set_fd(&self->s, fds[j], bad[i], self->ring.kick));
+			EXPECT_LT(0, t_served_set_fd(&self->s, fds[j], bad[i], self->ring.kick));
 	}
 	EXPECT_EQ(0, still_works(&self->s, &self->ring));
 }
@@ -168,98 +84,98 @@ TEST_F(backend, a_size_is_a_power_of_two_up_to_32768)
 	static const uint32_t bad[] = { 0, 3, 5, 100, 32769, 65536, 1u << 31, UINT32_MAX };
 
 	for (uint32_t num = 1; num <= 32768; num *= 2)
-		EXPECT_EQ(0, set_state(&self->s, VU_SET_VRING_NUM, 0, num));
+		EXPECT_EQ(0, t_served_set_state(&self->s, VU_SET_VRING_NUM, 0, num));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		EXPECT_EQ(EINVAL, set_state(&self->s, VU_SET_VRING_NUM, 0, bad[i]));
+		EXPECT_EQ(EINVAL, t_served_set_state(&self->s, VU_SET_VRING_NUM, 0, bad[i]));
 }
 
 TEST_F(backend, a_base_has_16_bits)
 {
 	uint32_t base;
 
-	EXPECT_EQ(EINVAL, set_state(&self->s, VU_SET_VRING_BASE, 1, 65536));
-	EXPECT_EQ(0, set_state(&self->s, VU_SET_VRING_BASE, 1, 65535));
-	EXPECT_EQ(0, stop(&self->s, 1, &base));
+	EXPECT_EQ(EINVAL, t_served_set_state(&self->s, VU_SET_VRING_BASE, 1, 65536));
+	EXPECT_EQ(0, t_served_set_state(&self->s, VU_SET_VRING_BASE, 1, 65535));
+	EXPECT_EQ(0, t_served_stop_vring(&self->s, 1, &base));
 	EXPECT_EQ(65535u, base);
 }
 
 TEST_F(backend, an_address_that_is_not_aligned_is_refused)
 {
-	struct vu_vring_addr addr = ring_addr(&self->ring, 0);
+	struct vu_vring_addr addr = t_served_addr(&self->ring, 0);
 
 	addr.desc += 8;
-	EXPECT_EQ(EINVAL, set_addr(&self->s, &addr));
-	addr = ring_addr(&self->ring, 0);
+	EXPECT_EQ(EINVAL, t_served_set_addr(&self->s, &addr));
+	addr = t_served_addr(&self->ring, 0);
 	addr.avail += 1;
-	EXPECT_EQ(EINVAL, set_addr(&self->s, &addr));
-	addr = ring_addr(&self->ring, 0);
+	EXPECT_EQ(EINVAL, t_served_set_addr(&self->s, &addr));
+	addr = t_served_addr(&self->ring, 0);
 	addr.used += 2;
-	EXPECT_EQ(EINVAL, set_addr(&self->s, &addr));
-	addr = ring_addr(&self->ring, 0);
+	EXPECT_EQ(EINVAL, t_served_set_addr(&self->s, &addr));
+	addr = t_served_addr(&self->ring, 0);
 	addr.flags = 2;
-	EXPECT_EQ(EINVAL, set_addr(&self->s, &addr));
+	EXPECT_EQ(EINVAL, t_served_set_addr(&self->s, &addr));
 }
 
 TEST_F(backend, an_address_outside_of_the_memory_is_refused)
 {
 	const uint64_t end = T_RING_UVA + T_RING_MEM_BYTES;
 	const uint64_t bad[] = { 0, T_RING_GPA, T_RING_UVA - 16, end - 16, end, UINT64_MAX - 15 };
-	struct vu_mem_table mem = one_region();
+	struct vu_mem_table mem = t_served_mem();
 	struct vu_vring_addr addr;
 
-	ASSERT_EQ(0, set_mem(&self->s, &mem, self->ring.memfd));
-	ASSERT_EQ(0, set_state(&self->s, VU_SET_VRING_NUM, 0, T_RING_NUM));
+	ASSERT_EQ(0, t_served_set_mem(&self->s, &mem, self->ring.memfd));
+	ASSERT_EQ(0, t_served_set_state(&self->s, VU_SET_VRING_NUM, 0, T_RING_NUM));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		addr = ring_addr(&self->ring, 0);
+		addr = t_served_addr(&self->ring, 0);
 		addr.desc = bad[i];
-		EXPECT_EQ(EFAULT, set_addr(&self->s, &addr)) TH_LOG("desc %zu", i);
-		addr = ring_addr(&self->ring, 0);
+		EXPECT_EQ(EFAULT, t_served_set_addr(&self->s, &addr)) TH_LOG("desc %zu", i);
+		addr = t_served_addr(&self->ring, 0);
 		addr.avail = bad[i];
-		EXPECT_EQ(EFAULT, set_addr(&self->s, &addr)) TH_LOG("avail %zu", i);
-		addr = ring_addr(&self->ring, 0);
+		EXPECT_EQ(EFAULT, t_served_set_addr(&self->s, &addr)) TH_LOG("avail %zu", i);
+		addr = t_served_addr(&self->ring, 0);
 		addr.used = bad[i];
-		EXPECT_EQ(EFAULT, set_addr(&self->s, &addr)) TH_LOG("used %zu", i);
+		EXPECT_EQ(EFAULT, t_served_set_addr(&self->s, &addr)) TH_LOG("used %zu", i);
 	}
 	EXPECT_EQ(0, still_works(&self->s, &self->ring));
 }
 
 TEST_F(backend, a_bad_memory_table_leaves_the_old_one_in_use)
 {
-	struct vu_mem_table mem = one_region();
+	struct vu_mem_table mem = t_served_mem();
 	int other = memfd_create("other", MFD_CLOEXEC);
 
-	ASSERT_EQ(0, set_up(&self->s, &self->ring, 0));
+	ASSERT_EQ(0, t_served_set_up(&self->s, &self->ring, 0));
 	ASSERT_EQ(0, echo(&self->ring));
 
 	mem.regions[0].size = 0;
-	EXPECT_EQ(EINVAL, set_mem(&self->s, &mem, self->ring.memfd));
-	mem = one_region();
+	EXPECT_EQ(EINVAL, t_served_set_mem(&self->s, &mem, self->ring.memfd));
+	mem = t_served_mem();
 	mem.regions[0].size = T_RING_MEM_BYTES + 1;
-	EXPECT_EQ(ENXIO, set_mem(&self->s, &mem, self->ring.memfd));
-	mem = one_region();
+	EXPECT_EQ(ENXIO, t_served_set_mem(&self->s, &mem, self->ring.memfd));
+	mem = t_served_mem();
 	mem.regions[0].mmap_offset = 1;
-	EXPECT_EQ(EINVAL, set_mem(&self->s, &mem, self->ring.memfd));
-	mem = one_region();
+	EXPECT_EQ(EINVAL, t_served_set_mem(&self->s, &mem, self->ring.memfd));
+	mem = t_served_mem();
 	mem.regions[0].guest_addr = UINT64_MAX;
-	EXPECT_EQ(EINVAL, set_mem(&self->s, &mem, self->ring.memfd));
-	mem = one_region();
+	EXPECT_EQ(EINVAL, t_served_set_mem(&self->s, &mem, self->ring.memfd));
+	mem = t_served_mem();
 	mem.nr_regions = 2;
 	mem.regions[1] = mem.regions[0];
-	EXPECT_EQ(EEXIST, set_mem(&self->s, &mem, self->ring.memfd));
+	EXPECT_EQ(EEXIST, t_served_set_mem(&self->s, &mem, self->ring.memfd));
 	/* an empty file */
-	mem = one_region();
-	EXPECT_EQ(ENXIO, set_mem(&self->s, &mem, other));
+	mem = t_served_mem();
+	EXPECT_EQ(ENXIO, t_served_set_mem(&self->s, &mem, other));
 	/* one that does not hold the ring that runs */
 	ASSERT_EQ(0, ftruncate(other, T_RING_MEM_BYTES));
 	mem.regions[0].user_addr += 1ull << 30;
-	EXPECT_EQ(EFAULT, set_mem(&self->s, &mem, other));
+	EXPECT_EQ(EFAULT, t_served_set_mem(&self->s, &mem, other));
 	EXPECT_EQ(0, echo(&self->ring));
 	close(other);
 }
 
 static int tell_regions(struct t_served *s, uint32_t nr, uint32_t size, unsigned int nr_fds, int fd)
 {
-	struct vu_mem_table mem = one_region();
+	struct vu_mem_table mem = t_served_mem();
 	const int fds[8] = { fd, fd, fd, fd, fd, fd, fd, fd };
 
 	mem.nr_regions = nr;
@@ -279,49 +195,49 @@ TEST_F(backend, a_memory_table_that_contradicts_itself_is_refused)
 
 TEST_F(backend, a_running_ring_moves_with_a_new_memory_table)
 {
-	struct vu_mem_table mem = one_region();
+	struct vu_mem_table mem = t_served_mem();
 
-	ASSERT_EQ(0, set_up(&self->s, &self->ring, 0));
+	ASSERT_EQ(0, t_served_set_up(&self->s, &self->ring, 0));
 	for (int i = 0; i < 100; i++) {
 		ASSERT_EQ(0, echo(&self->ring));
-		ASSERT_EQ(0, set_mem(&self->s, &mem, self->ring.memfd));
+		ASSERT_EQ(0, t_served_set_mem(&self->s, &mem, self->ring.memfd));
 	}
 }
 
 TEST_F(backend, a_running_ring_keeps_its_size_addresses_and_base)
 {
-	struct vu_vring_addr addr = ring_addr(&self->ring, 0);
+	struct vu_vring_addr addr = t_served_addr(&self->ring, 0);
 
-	ASSERT_EQ(0, set_up(&self->s, &self->ring, 0));
+	ASSERT_EQ(0, t_served_set_up(&self->s, &self->ring, 0));
 	ASSERT_EQ(0, echo(&self->ring));
-	EXPECT_EQ(EBUSY, set_state(&self->s, VU_SET_VRING_NUM, 0, 2 * T_RING_NUM));
-	EXPECT_EQ(EBUSY, set_state(&self->s, VU_SET_VRING_BASE, 0, 0));
+	EXPECT_EQ(EBUSY, t_served_set_state(&self->s, VU_SET_VRING_NUM, 0, 2 * T_RING_NUM));
+	EXPECT_EQ(EBUSY, t_served_set_state(&self->s, VU_SET_VRING_BASE, 0, 0));
 	addr.desc += 0x4000;
-	EXPECT_EQ(EBUSY, set_addr(&self->s, &addr));
+	EXPECT_EQ(EBUSY, t_served_set_addr(&self->s, &addr));
 	/* only the log may be switched */
-	addr = ring_addr(&self->ring, 0);
+	addr = t_served_addr(&self->ring, 0);
 	addr.flags = 1;
-	EXPECT_EQ(0, set_addr(&self->s, &addr));
+	EXPECT_EQ(0, t_served_set_addr(&self->s, &addr));
 	EXPECT_EQ(0, echo(&self->ring));
 }
 
 TEST_F(backend, a_kick_before_the_addresses_starts_the_ring_when_they_come)
 {
-	const struct vu_vring_addr addr = ring_addr(&self->ring, 0);
+	const struct vu_vring_addr addr = t_served_addr(&self->ring, 0);
 	const struct vring_buf bufs[] = { { T_RING_GPA + T_RING_OUT, 4 },
 					  { T_RING_GPA + T_RING_IN, 4 } };
-	struct vu_mem_table mem = one_region();
+	struct vu_mem_table mem = t_served_mem();
 	uint32_t written;
 
 	memcpy(self->ring.mem + T_RING_OUT, "kick", 4);
 	ASSERT_EQ(0, vring_drv_add(&self->ring.drv, bufs, 1, 1));
 	ASSERT_EQ(0, t_ring_kick(&self->ring));
-	EXPECT_EQ(0, set_fd(&self->s, VU_SET_VRING_KICK, 0, self->ring.kick));
-	EXPECT_EQ(0, set_state(&self->s, VU_SET_VRING_ENABLE, 0, 1));
-	EXPECT_EQ(0, set_addr(&self->s, &addr));
-	EXPECT_EQ(0, set_fd(&self->s, VU_SET_VRING_CALL, 0, self->ring.call));
-	EXPECT_EQ(0, set_state(&self->s, VU_SET_VRING_NUM, 0, T_RING_NUM));
-	EXPECT_EQ(0, set_mem(&self->s, &mem, self->ring.memfd));
+	EXPECT_EQ(0, t_served_set_fd(&self->s, VU_SET_VRING_KICK, 0, self->ring.kick));
+	EXPECT_EQ(0, t_served_set_state(&self->s, VU_SET_VRING_ENABLE, 0, 1));
+	EXPECT_EQ(0, t_served_set_addr(&self->s, &addr));
+	EXPECT_EQ(0, t_served_set_fd(&self->s, VU_SET_VRING_CALL, 0, self->ring.call));
+	EXPECT_EQ(0, t_served_set_state(&self->s, VU_SET_VRING_NUM, 0, T_RING_NUM));
+	EXPECT_EQ(0, t_served_set_mem(&self->s, &mem, self->ring.memfd));
 	EXPECT_EQ(0, t_ring_wait(&self->ring, &written, T_DEADLINE_MS));
 	EXPECT_EQ(4u, written);
 	EXPECT_EQ(0, memcmp(self->ring.mem + T_RING_IN, "kick", 4));
@@ -349,14 +265,14 @@ TEST_F(backend, addresses_that_turn_out_bad_at_the_start_signal_the_error_eventf
 		.avail = T_RING_UVA,
 		.used = T_RING_UVA,
 	};
-	struct vu_mem_table mem = one_region();
+	struct vu_mem_table mem = t_served_mem();
 	int err = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
-	EXPECT_EQ(0, set_fd(&self->s, VU_SET_VRING_ERR, 0, err));
-	EXPECT_EQ(0, set_state(&self->s, VU_SET_VRING_NUM, 0, T_RING_NUM));
-	EXPECT_EQ(0, set_addr(&self->s, &addr));
-	EXPECT_EQ(0, set_mem(&self->s, &mem, self->ring.memfd));
-	EXPECT_EQ(0, set_fd(&self->s, VU_SET_VRING_KICK, 0, self->ring.kick));
+	EXPECT_EQ(0, t_served_set_fd(&self->s, VU_SET_VRING_ERR, 0, err));
+	EXPECT_EQ(0, t_served_set_state(&self->s, VU_SET_VRING_NUM, 0, T_RING_NUM));
+	EXPECT_EQ(0, t_served_set_addr(&self->s, &addr));
+	EXPECT_EQ(0, t_served_set_mem(&self->s, &mem, self->ring.memfd));
+	EXPECT_EQ(0, t_served_set_fd(&self->s, VU_SET_VRING_KICK, 0, self->ring.kick));
 	EXPECT_EQ(0, t_ring_kick(&self->ring));
 	EXPECT_EQ(0, t_poll_until(err, T_DEADLINE_MS));
 	close(err);
@@ -368,23 +284,23 @@ TEST_F(backend, a_disabled_ring_waits_until_it_is_enabled)
 					  { T_RING_GPA + T_RING_IN, 4 } };
 	uint32_t written;
 
-	ASSERT_EQ(0, set_up(&self->s, &self->ring, 0));
+	ASSERT_EQ(0, t_served_set_up(&self->s, &self->ring, 0));
 	ASSERT_EQ(0, echo(&self->ring));
-	ASSERT_EQ(0, set_state(&self->s, VU_SET_VRING_ENABLE, 0, 0));
+	ASSERT_EQ(0, t_served_set_state(&self->s, VU_SET_VRING_ENABLE, 0, 0));
 	ASSERT_LE(0, vring_drv_add(&self->ring.drv, bufs, 1, 1));
 	ASSERT_EQ(0, t_ring_kick(&self->ring));
 	/* three messages later the kick has been seen, and the ring left alone */
 	for (int i = 0; i < 3; i++)
 		ASSERT_EQ(0, t_served_tell(&self->s, VU_SET_OWNER, NULL, 0, NULL, 0));
 	EXPECT_EQ(-EAGAIN, vring_drv_get(&self->ring.drv, &written));
-	ASSERT_EQ(0, set_state(&self->s, VU_SET_VRING_ENABLE, 0, 1));
+	ASSERT_EQ(0, t_served_set_state(&self->s, VU_SET_VRING_ENABLE, 0, 1));
 	EXPECT_LE(0, t_ring_wait(&self->ring, &written, T_DEADLINE_MS));
 }
 
 TEST_F(backend, enable_is_1_or_0)
 {
-	EXPECT_EQ(EINVAL, set_state(&self->s, VU_SET_VRING_ENABLE, 0, 2));
-	EXPECT_EQ(EINVAL, set_state(&self->s, VU_SET_VRING_ENABLE, 0, UINT32_MAX));
+	EXPECT_EQ(EINVAL, t_served_set_state(&self->s, VU_SET_VRING_ENABLE, 0, 2));
+	EXPECT_EQ(EINVAL, t_served_set_state(&self->s, VU_SET_VRING_ENABLE, 0, UINT32_MAX));
 }
 
 TEST_F(backend, enable_needs_bit_30_and_without_it_all_rings_are_enabled)
@@ -392,9 +308,9 @@ TEST_F(backend, enable_needs_bit_30_and_without_it_all_rings_are_enabled)
 	const uint64_t features = T_SERVED_FEATURES;
 
 	ASSERT_EQ(0, t_served_tell(&self->s, VU_SET_FEATURES, &features, 8, NULL, 0));
-	EXPECT_EQ(EPROTO, set_state(&self->s, VU_SET_VRING_ENABLE, 1, 1));
-	/* the same as set_up(), up to the enable that is refused */
-	EXPECT_EQ(EPROTO, set_up(&self->s, &self->ring, 1));
+	EXPECT_EQ(EPROTO, t_served_set_state(&self->s, VU_SET_VRING_ENABLE, 1, 1));
+	/* the same as t_served_set_up(), up to the enable that is refused */
+	EXPECT_EQ(EPROTO, t_served_set_up(&self->s, &self->ring, 1));
 	EXPECT_EQ(0, echo(&self->ring));
 }
 
@@ -406,7 +322,7 @@ TEST_F(backend, features_that_were_not_offered_are_refused_and_change_nothing)
 	ASSERT_EQ(0, t_served_ask(&self->s, VU_GET_PROTOCOL_FEATURES, NULL, 0, &offered));
 	EXPECT_EQ(EINVAL, t_served_tell(&self->s, VU_SET_FEATURES, &more, 8, NULL, 0));
 	/* bit 30 is still negotiated */
-	EXPECT_EQ(0, set_state(&self->s, VU_SET_VRING_ENABLE, 0, 1));
+	EXPECT_EQ(0, t_served_set_state(&self->s, VU_SET_VRING_ENABLE, 0, 1));
 	for (unsigned int bit = 0; bit < 64; bit++) {
 		uint64_t u64 = 1ull << bit | 1ull << 3;
 
@@ -436,10 +352,10 @@ TEST_F(backend, fds_that_are_no_eventfds_are_refused)
 
 	ASSERT_EQ(0, pipe(fds));
 	for (uint32_t request = VU_SET_VRING_KICK; request <= VU_SET_VRING_ERR; request++) {
-		EXPECT_EQ(EINVAL, set_fd(&self->s, request, 0, fds[0]));
-		EXPECT_EQ(EINVAL, set_fd(&self->s, request, 0, fds[1]));
-		EXPECT_EQ(EINVAL, set_fd(&self->s, request, 0, self->ring.memfd));
-		EXPECT_EQ(EINVAL, set_fd(&self->s, request, 0, self->s.fd));
+		EXPECT_EQ(EINVAL, t_served_set_fd(&self->s, request, 0, fds[0]));
+		EXPECT_EQ(EINVAL, t_served_set_fd(&self->s, request, 0, fds[1]));
+		EXPECT_EQ(EINVAL, t_served_set_fd(&self->s, request, 0, self->ring.memfd));
+		EXPECT_EQ(EINVAL, t_served_set_fd(&self->s, request, 0, self->s.fd));
 	}
 	close(fds[0]);
 	close(fds[1]);
@@ -449,10 +365,10 @@ TEST_F(backend, fds_that_are_no_eventfds_are_refused)
 TEST_F(backend, an_eventfd_message_whose_fd_count_and_flag_differ_is_refused)
 {
 	for (uint32_t request = VU_SET_VRING_KICK; request <= VU_SET_VRING_ERR; request++) {
-		EXPECT_EQ(EINVAL, set_fd(&self->s, request, 0x100, self->ring.kick));
-		EXPECT_EQ(EINVAL, set_fd(&self->s, request, 0, -1));
-		EXPECT_EQ(EINVAL, set_fd(&self->s, request, 0x200, self->ring.kick));
-		EXPECT_EQ(EINVAL, set_fd(&self->s, request, 1ull << 63, self->ring.kick));
+		EXPECT_EQ(EINVAL, t_served_set_fd(&self->s, request, 0x100, self->ring.kick));
+		EXPECT_EQ(EINVAL, t_served_set_fd(&self->s, request, 0, -1));
+		EXPECT_EQ(EINVAL, t_served_set_fd(&self->s, request, 0x200, self->ring.kick));
+		EXPECT_EQ(EINVAL, t_served_set_fd(&self->s, request, 1ull << 63, self->ring.kick));
 	}
 	EXPECT_EQ(0, still_works(&self->s, &self->ring));
 }
@@ -464,16 +380,16 @@ TEST_F(backend, a_ring_without_eventfds_is_looked_at_nevertheless)
 	uint64_t deadline_ns = loop_now_ns() + T_DEADLINE_MS * 1000000ull;
 	uint32_t written, base;
 
-	ASSERT_EQ(0, set_up(&self->s, &self->ring, 0));
-	EXPECT_EQ(0, set_fd(&self->s, VU_SET_VRING_CALL, 0x100, -1));
-	EXPECT_EQ(0, set_fd(&self->s, VU_SET_VRING_ERR, 0x100, -1));
-	EXPECT_EQ(0, set_fd(&self->s, VU_SET_VRING_KICK, 0x100, -1));
+	ASSERT_EQ(0, t_served_set_up(&self->s, &self->ring, 0));
+	EXPECT_EQ(0, t_served_set_fd(&self->s, VU_SET_VRING_CALL, 0x100, -1));
+	EXPECT_EQ(0, t_served_set_fd(&self->s, VU_SET_VRING_ERR, 0x100, -1));
+	EXPECT_EQ(0, t_served_set_fd(&self->s, VU_SET_VRING_KICK, 0x100, -1));
 	for (int i = 0; i < 10; i++) {
 		ASSERT_LE(0, vring_drv_add(&self->ring.drv, bufs, 1, 1));
 		while (vring_drv_get(&self->ring.drv, &written) == -EAGAIN)
 			ASSERT_GT(deadline_ns, loop_now_ns());
 	}
-	EXPECT_EQ(0, stop(&self->s, 0, &base));
+	EXPECT_EQ(0, t_served_stop_vring(&self->s, 0, &base));
 	EXPECT_EQ(10u, base);
 }
 
@@ -481,11 +397,11 @@ TEST_F(backend, setting_eventfds_again_and_again_keeps_one_of_each)
 {
 	int before;
 
-	ASSERT_EQ(0, set_up(&self->s, &self->ring, 0));
+	ASSERT_EQ(0, t_served_set_up(&self->s, &self->ring, 0));
 	before = t_fds_count(0);
 	for (int i = 0; i < 1000; i++) {
-		ASSERT_EQ(0, set_fd(&self->s, VU_SET_VRING_CALL, 0, self->ring.call));
-		ASSERT_EQ(0, set_fd(&self->s, VU_SET_VRING_KICK, 0, self->ring.kick));
+		ASSERT_EQ(0, t_served_set_fd(&self->s, VU_SET_VRING_CALL, 0, self->ring.call));
+		ASSERT_EQ(0, t_served_set_fd(&self->s, VU_SET_VRING_KICK, 0, self->ring.kick));
 	}
 	EXPECT_EQ(before, t_fds_count(0));
 	EXPECT_EQ(0, echo(&self->ring));
@@ -497,31 +413,31 @@ TEST_F(backend, stopping_tells_how_far_it_came_and_leaves_the_ring_alone)
 					  { T_RING_GPA + T_RING_IN, 4 } };
 	uint32_t base, written;
 
-	ASSERT_EQ(0, set_up(&self->s, &self->ring, 0));
+	ASSERT_EQ(0, t_served_set_up(&self->s, &self->ring, 0));
 	for (int i = 0; i < 7; i++)
 		ASSERT_EQ(0, echo(&self->ring));
-	ASSERT_EQ(0, stop(&self->s, 0, &base));
+	ASSERT_EQ(0, t_served_stop_vring(&self->s, 0, &base));
 	EXPECT_EQ(7u, base);
 	ASSERT_LE(0, vring_drv_add(&self->ring.drv, bufs, 1, 1));
 	ASSERT_EQ(0, t_ring_kick(&self->ring));
-	ASSERT_EQ(0, stop(&self->s, 0, &base));
+	ASSERT_EQ(0, t_served_stop_vring(&self->s, 0, &base));
 	EXPECT_EQ(7u, base);
 	EXPECT_EQ(-EAGAIN, vring_drv_get(&self->ring.drv, &written));
 }
 
 TEST_F(backend, a_stopped_ring_starts_again_where_it_was)
 {
-	struct vu_vring_addr addr = ring_addr(&self->ring, 0);
+	struct vu_vring_addr addr = t_served_addr(&self->ring, 0);
 	uint32_t base;
 
-	ASSERT_EQ(0, set_up(&self->s, &self->ring, 0));
+	ASSERT_EQ(0, t_served_set_up(&self->s, &self->ring, 0));
 	for (int i = 0; i < 10; i++) {
 		ASSERT_EQ(0, echo(&self->ring));
-		ASSERT_EQ(0, stop(&self->s, 0, &base));
-		ASSERT_EQ(0, set_state(&self->s, VU_SET_VRING_BASE, 0, base));
-		ASSERT_EQ(0, set_addr(&self->s, &addr));
-		ASSERT_EQ(0, set_fd(&self->s, VU_SET_VRING_CALL, 0, self->ring.call));
-		ASSERT_EQ(0, set_fd(&self->s, VU_SET_VRING_KICK, 0, self->ring.kick));
+		ASSERT_EQ(0, t_served_stop_vring(&self->s, 0, &base));
+		ASSERT_EQ(0, t_served_set_state(&self->s, VU_SET_VRING_BASE, 0, base));
+		ASSERT_EQ(0, t_served_set_addr(&self->s, &addr));
+		ASSERT_EQ(0, t_served_set_fd(&self->s, VU_SET_VRING_CALL, 0, self->ring.call));
+		ASSERT_EQ(0, t_served_set_fd(&self->s, VU_SET_VRING_KICK, 0, self->ring.kick));
 	}
 }
 
@@ -532,8 +448,8 @@ TEST_F(backend, corrupt_contents_stop_their_ring_and_no_other)
 	uint32_t base;
 
 	ASSERT_EQ(0, t_ring_create(&other));
-	ASSERT_EQ(0, set_up(&self->s, &self->ring, 0));
-	ASSERT_EQ(0, set_fd(&self->s, VU_SET_VRING_ERR, 0, err));
+	ASSERT_EQ(0, t_served_set_up(&self->s, &self->ring, 0));
+	ASSERT_EQ(0, t_served_set_fd(&self->s, VU_SET_VRING_ERR, 0, err));
 	ASSERT_EQ(0, echo(&self->ring));
 	/* further ahead than the queue is long */
 	self->ring.drv.config.ring.avail->idx += T_RING_NUM + 1;
@@ -543,10 +459,10 @@ TEST_F(backend, corrupt_contents_stop_their_ring_and_no_other)
 	/* stays stopped, whatever kicks come */
 	for (int i = 0; i < 100; i++)
 		ASSERT_EQ(0, t_ring_kick(&self->ring));
-	ASSERT_EQ(0, stop(&self->s, 0, &base));
+	ASSERT_EQ(0, t_served_stop_vring(&self->s, 0, &base));
 	EXPECT_EQ(1u, base);
 	EXPECT_EQ(1u, atomic_load(&self->s.errors));
-	ASSERT_EQ(0, set_up(&self->s, &other, 1));
+	ASSERT_EQ(0, t_served_set_up(&self->s, &other, 1));
 	EXPECT_EQ(0, echo(&other));
 	t_ring_destroy(&other);
 	close(err);
@@ -554,24 +470,24 @@ TEST_F(backend, corrupt_contents_stop_their_ring_and_no_other)
 
 TEST_F(backend, a_ring_is_announced_before_the_message_that_completes_it_is_answered)
 {
-	ASSERT_EQ(0, set_up(&self->s, &self->ring, 1));
+	ASSERT_EQ(0, t_served_set_up(&self->s, &self->ring, 1));
 	EXPECT_EQ(1u, atomic_load(&self->s.ready));
 	EXPECT_EQ(1u, self->s.info.index);
 	EXPECT_NE(0u, self->s.info.wake_user_data);
 	/* another call is another ring to an observer, the same state is not */
-	ASSERT_EQ(0, set_state(&self->s, VU_SET_VRING_ENABLE, 1, 1));
+	ASSERT_EQ(0, t_served_set_state(&self->s, VU_SET_VRING_ENABLE, 1, 1));
 	EXPECT_EQ(1u, atomic_load(&self->s.ready));
-	ASSERT_EQ(0, set_fd(&self->s, VU_SET_VRING_CALL, 1, self->ring.call));
+	ASSERT_EQ(0, t_served_set_fd(&self->s, VU_SET_VRING_CALL, 1, self->ring.call));
 	EXPECT_EQ(2u, atomic_load(&self->s.ready));
 }
 
 TEST_F(backend, a_ring_that_cannot_be_announced_is_refused)
 {
 	atomic_store(&self->s.ready_error, -EPERM);
-	EXPECT_EQ(EPERM, set_up(&self->s, &self->ring, 0));
+	EXPECT_EQ(EPERM, t_served_set_up(&self->s, &self->ring, 0));
 	EXPECT_EQ(0u, atomic_load(&self->s.ready));
 	atomic_store(&self->s.ready_error, 0);
-	EXPECT_EQ(0, set_state(&self->s, VU_SET_VRING_ENABLE, 0, 1));
+	EXPECT_EQ(0, t_served_set_state(&self->s, VU_SET_VRING_ENABLE, 0, 1));
 	EXPECT_EQ(0, echo(&self->ring));
 }
 
