@@ -237,6 +237,29 @@ TEST_F(mem, layout_includes_the_event_fields)
 	EXPECT_EQ(-EFAULT, resolve(&l, &self->mem, 4, end - 48, UVA_BASE, UVA_BASE + 0x1000));
 }
 
+TEST_F(mem, layout_refuses_parts_that_overlap)
+{
+	const uint64_t at = UVA_BASE + 0x1000;
+	struct vring_layout l = { .num = 77 };
+
+	/* of 4 entries: 64, 14 and 38 bytes */
+	EXPECT_EQ(-EEXIST, resolve(&l, &self->mem, 4, at, at, at + 0x100));
+	EXPECT_EQ(-EEXIST, resolve(&l, &self->mem, 4, at, at + 62, at + 0x100));
+	EXPECT_EQ(-EEXIST, resolve(&l, &self->mem, 4, at, at - 12, at + 0x100));
+	EXPECT_EQ(-EEXIST, resolve(&l, &self->mem, 4, at, at + 0x100, at + 60));
+	EXPECT_EQ(-EEXIST, resolve(&l, &self->mem, 4, at, at + 0x100, at - 36));
+	EXPECT_EQ(-EEXIST, resolve(&l, &self->mem, 4, at, at + 0x100, at + 0x10c));
+	EXPECT_EQ(-EEXIST, resolve(&l, &self->mem, 4, at, at + 0x100, at + 0xdc));
+	EXPECT_EQ(77u, l.num);
+	EXPECT_EQ(0, resolve(&l, &self->mem, 4, at, at + 64, at + 80));
+	EXPECT_EQ(0, resolve(&l, &self->mem, 4, at, at - 14, at + 64));
+	EXPECT_EQ(0, resolve(&l, &self->mem, 4, at, at + 0x100, at - 40));
+	EXPECT_EQ(-EEXIST, resolve_packed(&l, &self->mem, 4, at, at + 0x100, at + 0x100));
+	EXPECT_EQ(-EEXIST, resolve_packed(&l, &self->mem, 4, at, at + 60, at + 0x100));
+	EXPECT_EQ(-EEXIST, resolve_packed(&l, &self->mem, 4, at, at + 0x100, at + 60));
+	EXPECT_EQ(0, resolve_packed(&l, &self->mem, 4, at, at + 64, at + 68));
+}
+
 TEST_F(mem, layout_refuses_an_address_that_is_odd_only_here)
 {
 	struct vring_mem_region odd = {

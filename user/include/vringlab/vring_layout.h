@@ -94,6 +94,7 @@ struct vring_addrs {
  * * %-EINVAL - @num is 0, above VRING_NUM_MAX or of a split ring no power of two,
  *   or an address is not aligned, the driver's or the one it resolves to
  * * %-EFAULT - a part is not wholly inside one region
+ * * %-EEXIST - two parts overlap
  * * %-EINPROGRESS - the IOTLB lacks a translation
  */
 int vring_layout_resolve(struct vring_layout *layout, const struct vring_mem *mem, bool packed,

@@ -61,8 +61,17 @@ int ring_resolve(const struct vu_ring *ring, const struct vring_mem *mem,
 	int ret = vring_layout_resolve(layout, mem, is_packed(ring->be), ring->num, &addrs, miss);
 
 	if (ret == -EFAULT)
-		vl_err_set(err, ret, "vring %u lies outside of the memory table",
-			   ring->queue.index);
+		vl_err_set(err, ret,
+			   "vring %u of %u entries lies outside of the memory table: desc 0x%llx, "
+			   "avail 0x%llx, used 0x%llx",
+			   ring->queue.index, ring->num, (unsigned long long)addrs.desc,
+			   (unsigned long long)addrs.avail, (unsigned long long)addrs.used);
+	else if (ret == -EEXIST)
+		vl_err_set(err, ret,
+			   "vring %u of %u entries: desc 0x%llx, avail 0x%llx and used 0x%llx "
+			   "overlap",
+			   ring->queue.index, ring->num, (unsigned long long)addrs.desc,
+			   (unsigned long long)addrs.avail, (unsigned long long)addrs.used);
 	else if (ret && ret != -EINPROGRESS)
 		vl_err_set(err, ret, "vring %u cannot be resolved: %s", ring->queue.index,
 			   vl_strerror(ret));

@@ -55,16 +55,27 @@ int set_vring_num(struct vu_backend *be, struct vu_msg *msg, struct vu_reply *re
 	return 0;
 }
 
+static int check_part(const struct vu_ring *ring, const char *name, uint64_t addr,
+		      unsigned int align, struct vl_err *err)
+{
+	if (!(addr % align))
+		return 0;
+	return vl_err_set(err, -EINVAL, "vring %u: %s at 0x%llx is no multiple of %u",
+			  ring->queue.index, name, (unsigned long long)addr, align);
+}
+
+/* VIRTIO 1.2, 2.7 and 2.8: 16 for the descriptors, then 2 and 4, or 4 and 4 */
 static int check_alignment(const struct vu_ring *ring, const struct vu_vring_addr *addr,
 			   struct vl_err *err)
 {
 	bool packed = has_feature(ring->be, VIRTIO_F_RING_PACKED);
+	int ret = check_part(ring, "desc", addr->desc, 16, err);
 
-	/* VIRTIO 1.2, 2.7 and 2.8: 16 for the descriptors, then 2 and 4, or 4 and 4 */
-	if (addr->desc % 16 || addr->avail % (packed ? 4 : 2) || addr->used % 4)
-		return vl_err_set(err, -EINVAL, "vring %u has an unaligned address",
-				  ring->queue.index);
-	return 0;
+	if (!ret)
+		ret = check_part(ring, "avail", addr->avail, packed ? 4 : 2, err);
+	if (!ret)
+		ret = check_part(ring, "used", addr->used, 4, err);
+	return ret;
 }
 
 /*

@@ -81,6 +81,19 @@ static struct shape shape_of(unsigned int num, bool packed)
 	return packed ? shape_packed(num) : shape_split(num);
 }
 
+/* Parts that share a byte: what the device writes would be what it reads. */
+static bool overlap(void *const parts[3], const struct shape *shape)
+{
+	for (int i = 0; i < 3; i++) {
+		uintptr_t a = (uintptr_t)parts[i];
+		uintptr_t b = (uintptr_t)parts[(i + 1) % 3];
+
+		if (a < b ? b - a < shape->parts[i].size : a - b < shape->parts[(i + 1) % 3].size)
+			return true;
+	}
+	return false;
+}
+
 static struct vring_layout layout_of(unsigned int num, bool packed, void *const parts[3])
 {
 	if (packed)
@@ -116,6 +129,8 @@ int vring_layout_resolve(struct vring_layout *layout, const struct vring_mem *me
 		if (ret)
 			return ret;
 	}
+	if (overlap(parts, &shape))
+		return -EEXIST;
 	*layout = layout_of(num, packed, parts);
 	return 0;
 }
