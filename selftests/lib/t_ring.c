@@ -41,14 +41,22 @@ static int make_ring(struct t_ring *ring)
 	return 0;
 }
 
-int t_ring_create(struct t_ring *ring)
+int t_ring_create_unsealed(struct t_ring *ring)
 {
 	*ring = (struct t_ring){ .memfd = -1, .kick = -1, .call = -1 };
 	ring->memfd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (ring->memfd < 0 || ftruncate(ring->memfd, T_RING_MEM_BYTES) ||
-	    fcntl(ring->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+	if (ring->memfd < 0 || ftruncate(ring->memfd, T_RING_MEM_BYTES))
 		return -errno;
 	return make_ring(ring);
+}
+
+int t_ring_create(struct t_ring *ring)
+{
+	int ret = t_ring_create_unsealed(ring);
+
+	if (!ret && fcntl(ring->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		ret = -errno;
+	return ret;
 }
 
 int t_ring_create_beside(struct t_ring *ring, const struct t_ring *first)

@@ -56,6 +56,9 @@ struct t_ring {
  */
 int t_ring_create(struct t_ring *ring);
 
+/** t_ring_create_unsealed() - As t_ring_create(), in a file that can be truncated. */
+int t_ring_create_unsealed(struct t_ring *ring);
+
 /**
  * t_ring_create_beside() - Make another empty virtqueue in the same memory
  * @ring:	As for t_ring_create(). It has the same buffers.

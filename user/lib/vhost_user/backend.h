@@ -323,6 +323,7 @@ vu_handler_fn set_vring_num, set_vring_addr, set_vring_base, get_vring_base,
 	get_vring_base_skip_drain, set_vring_enable, vring_kick;
 
 /* ring_fd.c */
+int eventfd_check(int fd, struct vl_err *err);
 int ring_announce(struct vu_ring *ring, struct vl_err *err);
 void ring_put_kick(struct vu_ring *ring);
 void ring_put_call(struct vu_ring *ring);

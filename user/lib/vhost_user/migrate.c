@@ -100,9 +100,12 @@ int set_log_fd(struct vu_backend *be, struct vu_msg *msg, struct vu_reply *reply
 	       struct vl_err *err)
 {
 	struct loop_eventfd *efd;
-	int ret = loop_eventfd_add(be->loop, msg->fds[0], &efd);
+	int ret = eventfd_check(msg->fds[0], err);
 
 	(void)reply;
+	if (ret)
+		return ret;
+	ret = loop_eventfd_add(be->loop, msg->fds[0], &efd);
 	if (ret)
 		return vl_err_set(err, ret, "cannot use its eventfd: %s", vl_strerror(ret));
 	put_log_fd(be);

@@ -115,7 +115,8 @@ int postcopy_end(struct vu_backend *be, struct vu_msg *msg, struct vu_reply *rep
 		 struct vl_err *err)
 {
 	(void)msg;
-	(void)err;
+	if (be->postcopy.ufd < 0)
+		return vl_err_set(err, -EPROTO, "before POSTCOPY_ADVISE");
 	/* its end wakes whoever waits, and all is here */
 	postcopy_reset(be);
 	reply->payload.u64 = 0;

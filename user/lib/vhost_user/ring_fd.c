@@ -49,11 +49,9 @@ static bool may_be_eventfd(int fd)
 	return len < 0 || (len == sizeof(eventfd) - 1 && !memcmp(target, eventfd, len));
 }
 
-static int check_eventfd(const struct vu_ring *ring, int fd, struct vl_err *err)
+int eventfd_check(int fd, struct vl_err *err)
 {
-	if (fd < 0 || may_be_eventfd(fd))
-		return 0;
-	return vl_err_set(err, -EINVAL, "vring %u got an fd that is no eventfd", ring->queue.index);
+	return may_be_eventfd(fd) ? 0 : vl_err_set(err, -EINVAL, "its fd is no eventfd");
 }
 
 int ring_announce(struct vu_ring *ring, struct vl_err *err)
@@ -153,11 +151,11 @@ int set_vring_fd(struct vu_backend *be, struct vu_msg *msg, struct vu_reply *rep
 	struct vu_ring *ring = &be->rings[msg->payload.u64 & VU_FD_INDEX_MASK];
 	int none = -1;
 	int *fd = msg->nr_fds ? &msg->fds[0] : &none;
-	int ret = check_eventfd(ring, *fd, err);
+	int ret = *fd < 0 ? 0 : eventfd_check(*fd, err);
 
 	(void)reply;
 	if (ret)
-		return ret;
+		return vl_err_prefix(err, "vring %u", ring->queue.index);
 	switch (msg->hdr.request) {
 	case VU_SET_VRING_KICK:
 		return set_kick(ring, fd, err);

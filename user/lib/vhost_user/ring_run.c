@@ -188,12 +188,11 @@ static void poll_again(struct vu_ring *ring)
 void ring_polled(void *ctx, int res)
 {
 	struct vu_ring *ring = ctx;
-	bool idle;
 
 	if (res)
 		return;
-	idle = ring->started && vring_dev_empty(&ring->dev);
-	ring->poll_ns = idle ? 2 * ring->poll_ns : POLL_MIN_NS;
+	/* also of one that cannot be served now, however full it is */
+	ring->poll_ns = has_work(ring) ? POLL_MIN_NS : 2 * ring->poll_ns;
 	if (ring->poll_ns > POLL_MAX_NS)
 		ring->poll_ns = POLL_MAX_NS;
 	ring_run(ring, 0);
