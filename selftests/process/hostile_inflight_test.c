@@ -31,7 +31,7 @@ FIXTURE(region)
 
 FIXTURE_VARIANT(region)
 {
-	void (*spoil)(struct vring_inflight_split *region);
+	void (*spoil)(struct vring_inflight_split * region);
 	uint32_t num;
 };
 
@@ -125,8 +125,7 @@ FIXTURE_SETUP(region)
 	self->fd = memfd_create("inflight", MFD_CLOEXEC);
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ftruncate(self->fd, self->bytes));
-	self->split =
-		mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
+	self->split = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
 	ASSERT_NE(MAP_FAILED, self->split);
 	ret = t_served_start_with(&self->s, &config);
 	if (ret == -EPERM || ret == -ENOSYS)

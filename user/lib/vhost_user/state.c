@@ -12,6 +12,7 @@
 
 #include <vringlab/err.h>
 #include <vringlab/fd.h>
+#include <vringlab/sigpipe.h>
 
 #include "backend.h"
 
@@ -40,6 +41,7 @@ static void finish(struct vu_backend *be, int result)
 	free(state->buf);
 	state->buf = NULL;
 	state->active = false;
+	vl_sigpipe_release();
 	state->result = result;
 	backend_advance(be);
 }
@@ -167,6 +169,8 @@ static int begin(struct vu_backend *be, struct vu_msg *msg, struct vl_err *err)
 	}
 	state->fd = vl_fd_take(&msg->fds[0]);
 	loop_rw_file_init(&state->file, be->loop, state->fd);
+	/* the reader may be gone */
+	vl_sigpipe_hold();
 	state->active = true;
 	state->checked = false;
 	ret = state->load || state->len ? step(be) : 0;
