@@ -21,6 +21,7 @@
 #include "t_fds.h"
 #include "t_peer.h"
 #include "t_ring.h"
+#include "t_script.h"
 
 #define VERSION_1 (1ull << 32)
 #define BIT_30 (1ull << 30)
@@ -46,71 +47,22 @@ enum answer {
 	ANSWER_IN_SINGLE_BYTES,
 };
 
-/**
- * struct script - A back-end
- * @features:	Offered.
- * @protocol:	Offered protocol features.
- * @request:	The request to answer by @answer.
- * @seen:	Requests in their order.
- * @acked:	SET_FEATURES.
- * @acked_protocol: SET_PROTOCOL_FEATURES.
- */
-struct script {
-	int listener;
-	uint64_t features;
-	uint64_t protocol;
+/* The request to answer so. */
+struct script_data {
 	uint32_t request;
 	enum answer answer;
-
-	pthread_t thread;
-	uint32_t seen[64];
-	uint32_t flags[64];
-	unsigned int fds[64];
-	unsigned int nr_seen;
-	uint64_t acked;
-	uint64_t acked_protocol;
 };
 
-static int receive_request(int fd, struct vu_header *hdr, union vu_payload *payload,
-			   unsigned int *nr_fds)
+static int send_reply(struct t_script *s, int fd, const struct vu_header *right,
+		      const union vu_payload *right_payload)
 {
-	union {
-		char bytes[CMSG_SPACE(8 * sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct iovec iov = { hdr, sizeof(*hdr) };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = control.bytes,
-			      .msg_controllen = sizeof(control.bytes) };
-	struct cmsghdr *cmsg;
-	int fds[8];
-
-	if (recvmsg(fd, &msg, MSG_WAITALL | MSG_CMSG_CLOEXEC) != sizeof(*hdr))
-		return -ECONNRESET;
-	*nr_fds = 0;
-	cmsg = CMSG_FIRSTHDR(&msg);
-	if (cmsg) {
-		*nr_fds = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(fds, CMSG_DATA(cmsg), *nr_fds * sizeof(int));
-		for (unsigned int i = 0; i < *nr_fds; i++)
-			close(fds[i]);
-	}
-	if (hdr->size > sizeof(*payload))
-		return -EMSGSIZE;
-	return hdr->size ? t_read_until(fd, payload, hdr->size, T_DEADLINE_MS) : 0;
-}
-
-/* Sends the reply as the script wants it. Returns 0 to go on. */
-static int send_reply(const struct script *s, int fd, struct vu_header hdr,
-		      union vu_payload *payload)
-{
-	enum answer answer = hdr.request == s->request ? s->answer : ANSWER_WELL;
+	const struct script_data *data = s->data;
+	enum answer answer = right->request == data->request ? data->answer : ANSWER_WELL;
+	union vu_payload copy = *right_payload, *payload = &copy;
+	struct vu_header hdr = *right;
 	uint8_t bytes[sizeof(hdr) + sizeof(*payload)] = { 0 };
 	size_t len;
 
-	hdr.flags = 0x5;
-	hdr.size = 8;
 	hdr.request += answer == ANSWER_OTHER_ID;
 	if (answer == ANSWER_WITHOUT_REPLY_FLAG)
 		hdr.flags = 0x1;
@@ -155,51 +107,6 @@ static int send_reply(const struct script *s, int fd, struct vu_header hdr,
 	}
 }
 
-/* Returns whether a reply is due, with its payload. */
-static bool act(struct script *s, const struct vu_header *hdr, union vu_payload *payload)
-{
-	bool ack = hdr->flags & 0x8;
-
-	switch (hdr->request) {
-	case VU_GET_FEATURES:
-		payload->u64 = s->features;
-		return true;
-	case VU_GET_PROTOCOL_FEATURES:
-		payload->u64 = s->protocol;
-		return true;
-	case VU_GET_VRING_BASE:
-		payload->state.num = 77;
-		return true;
-	case VU_SET_FEATURES:
-		s->acked = payload->u64;
-		break;
-	case VU_SET_PROTOCOL_FEATURES:
-		s->acked_protocol = payload->u64;
-		break;
-	}
-	payload->u64 = 0;
-	return ack;
-}
-
-static void *follow(void *arg)
-{
-	struct script *s = arg;
-	int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
-	union vu_payload payload;
-	struct vu_header hdr;
-	unsigned int nr_fds;
-
-	while (s->nr_seen < 64 && !receive_request(fd, &hdr, &payload, &nr_fds)) {
-		s->seen[s->nr_seen] = hdr.request;
-		s->flags[s->nr_seen] = hdr.flags;
-		s->fds[s->nr_seen++] = nr_fds;
-		if (act(s, &hdr, &payload) && send_reply(s, fd, hdr, &payload))
-			break;
-	}
-	close(fd);
-	return NULL;
-}
-
 /* All that a front-end does with one virtqueue. */
 static int whole_life(struct vu_frontend *fe, const struct t_ring *ring, uint32_t *base,
 		      struct vl_err *err)
@@ -238,7 +145,8 @@ FIXTURE(frontend)
 {
 	char dir[64];
 	char path[96];
-	struct script script;
+	struct t_script script;
+	struct script_data data;
 	struct vu_frontend *fe;
 	struct t_ring ring;
 	struct vl_err err;
@@ -255,6 +163,8 @@ FIXTURE_SETUP(frontend)
 	self->script.listener = t_peer_listen(self->path);
 	self->script.features = VERSION_1 | BIT_30;
 	self->script.protocol = 1ull << 3;
+	self->script.answer = send_reply;
+	self->script.data = &self->data;
 }
 
 FIXTURE_TEARDOWN(frontend)
@@ -270,11 +180,11 @@ FIXTURE_TEARDOWN(frontend)
 
 static int meet(FIXTURE_DATA(frontend) * self)
 {
-	int ret = pthread_create(&self->script.thread, NULL, follow, &self->script);
+	int ret = t_script_start(&self->script);
 
 	self->running = !ret;
 	if (ret)
-		return -ret;
+		return ret;
 	return vu_frontend_connect(&self->fe, self->path, T_DEADLINE_MS, &self->err);
 }
 
@@ -360,8 +270,8 @@ TEST_F(frontend, refuses_a_memory_table_of_none_or_nine_regions)
 
 TEST_F(frontend, fails_at_once_after_the_connection_is_over)
 {
-	self->script.request = VU_GET_FEATURES;
-	self->script.answer = ANSWER_CLOSE;
+	self->data.request = VU_GET_FEATURES;
+	self->data.answer = ANSWER_CLOSE;
 	ASSERT_EQ(0, meet(self));
 	EXPECT_EQ(-ECONNRESET, vu_frontend_negotiate(self->fe, VERSION_1, &self->err));
 	EXPECT_EQ(-ECONNRESET, vu_frontend_negotiate(self->fe, VERSION_1, &self->err));
@@ -373,8 +283,8 @@ TEST_F(frontend, can_go_on_after_a_refusal)
 {
 	const struct vu_frontend_region region = t_ring_region(&self->ring);
 
-	self->script.request = VU_SET_MEM_TABLE;
-	self->script.answer = ANSWER_REFUSE;
+	self->data.request = VU_SET_MEM_TABLE;
+	self->data.answer = ANSWER_REFUSE;
 	ASSERT_EQ(0, meet(self));
 	ASSERT_EQ(0, vu_frontend_negotiate(self->fe, VERSION_1, &self->err));
 	EXPECT_EQ(-EIO, vu_frontend_set_mem_table(self->fe, &region, 1, &self->err));
@@ -449,7 +359,8 @@ FIXTURE(hostile)
 {
 	char dir[64];
 	char path[96];
-	struct script script;
+	struct t_script script;
+	struct script_data data;
 	struct t_ring ring;
 	struct vl_err err;
 	int fds_before;
@@ -502,7 +413,7 @@ HOSTILE(base_close, GET_VRING_BASE, CLOSE, -ECONNRESET);
 
 FIXTURE_SETUP(hostile)
 {
-	struct script *s = &self->script;
+	struct t_script *s = &self->script;
 
 	memset(self, 0, sizeof(*self));
 	NEEDS_IO_URING();
@@ -512,10 +423,12 @@ FIXTURE_SETUP(hostile)
 	s->listener = t_peer_listen(self->path);
 	s->features = VERSION_1 | BIT_30;
 	s->protocol = 1ull << 3;
-	s->request = variant->request;
-	s->answer = variant->answer;
+	s->answer = send_reply;
+	s->data = &self->data;
+	self->data.request = variant->request;
+	self->data.answer = variant->answer;
 	self->fds_before = t_fds_count(0);
-	ASSERT_EQ(0, pthread_create(&s->thread, NULL, follow, s));
+	ASSERT_EQ(0, t_script_start(s));
 	self->running = true;
 }
 
