@@ -81,8 +81,9 @@ struct vu_frontend_wish {
  * @config_changed: The device's config space is another; may be NULL.
  * @iotlb:	It lacks a translation, or was denied an access. Returns 0 or a negative
  *		errno; to be answered by vu_frontend_iotlb(), not inside. May be NULL.
- * @vring_call:	An in-band call; may be NULL.
- * @vring_err:	An in-band error; may be NULL.
+ * @vring_call:	An in-band call of a virtqueue, 0 to 255, whether or not there is such a
+ *		one; may be NULL.
+ * @vring_err:	An in-band error, as @vring_call; may be NULL.
  * @closed:	The channel is over, for a message that could not be one, or with the
  *		connection; may be NULL.
  */
@@ -160,7 +161,7 @@ uint64_t vu_frontend_protocol_features(const struct vu_frontend *fe);
  * negotiated, %-EIO where the back-end refused, or as vu_frontend_negotiate().
  */
 
-/** vu_frontend_get_queue_num() - How many virtqueues the back-end has. */
+/** vu_frontend_get_queue_num() - How many virtqueues the back-end has; 1 to 256. */
 int vu_frontend_get_queue_num(struct vu_frontend *fe, uint64_t *num, struct vl_err *err);
 
 /** vu_frontend_get_status() - The device status field. */
@@ -198,7 +199,14 @@ int vu_frontend_set_config(struct vu_frontend *fe, uint32_t offset, const void *
 /** vu_frontend_get_mem_slots() - How many regions the back-end takes one by one. */
 int vu_frontend_get_mem_slots(struct vu_frontend *fe, uint64_t *slots, struct vl_err *err);
 
-/** vu_frontend_add_region() - Hand one more region over. */
+/**
+ * vu_frontend_add_region() - Hand one more region over
+ * @fe:		Front-end.
+ * @region:	Region.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: also %-ENOSPC, where vu_frontend_get_mem_slots() told that there is no room.
+ */
 int vu_frontend_add_region(struct vu_frontend *fe, const struct vu_frontend_region *region,
 			   struct vl_err *err);
 
@@ -227,7 +235,8 @@ int vu_frontend_set_log_fd(struct vu_frontend *fe, int fd, struct vl_err *err);
  * vu_frontend_get_inflight() - Get a region for requests in flight
  * @fe:		Front-end, with features negotiated.
  * @desc:	num_queues and queue_size are the caller's; the rest is set on success.
- * @fd:		Set on success; the caller's from then on.
+ * @fd:		Set on success; the caller's from then on. A regular file as large as
+ *		@desc says, and perhaps not for ever: map it by vu_mapping_open().
  * @err:	What went wrong, may be NULL.
  */
 int vu_frontend_get_inflight(struct vu_frontend *fe, struct vu_inflight *desc, int *fd,

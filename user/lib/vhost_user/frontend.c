@@ -79,8 +79,12 @@ int frontend_wait(struct vu_frontend *fe)
 	uint64_t deadline = deadline_ns(fe);
 	int ret = 0;
 
-	while (fe->waiting && !ret)
+	while (fe->waiting && !ret) {
 		ret = loop_run_once(fe->loop, deadline);
+		/* a back-end that never falls silent on its channel is none that replies */
+		if (!ret && fe->waiting && loop_now_ns() >= deadline)
+			ret = -ETIME;
+	}
 	fe->waiting = false;
 	return ret == -ETIME ? -ETIMEDOUT : ret;
 }
@@ -122,6 +126,7 @@ int vu_frontend_connect(struct vu_frontend **fe, const char *path, unsigned int 
 		return vl_err_set(err, -ENOMEM, "cannot connect to %s: out of memory", path);
 	f->timeout_ms = timeout_ms;
 	f->reply_fd = -1;
+	f->slots = UINT64_MAX;
 	ret = loop_create(&f->loop, err);
 	if (ret)
 		goto out_destroy;

@@ -42,6 +42,8 @@ struct frontend_channel {
  * @reply:	Its reply.
  * @reply_size:	Bytes of @reply.
  * @reply_fd:	The fd that came with it, -1 for none.
+ * @slots:	Most regions, as far as it is known.
+ * @nr_regions:	Those that the back-end has.
  * @failure:	How the connection ended; code 0 while it has not.
  * @channel:	Messages of the back-end.
  */
@@ -57,6 +59,8 @@ struct vu_frontend {
 	union vu_payload reply;
 	uint32_t reply_size;
 	int reply_fd;
+	uint64_t slots;
+	unsigned int nr_regions;
 	struct vl_err failure;
 	struct frontend_channel channel;
 };

@@ -32,6 +32,19 @@ static int on_header(void *ctx, const struct vu_header *hdr, unsigned int nr_fds
 	return 0;
 }
 
+/* Of VRING_CALL and VRING_ERR. */
+static int tell_vring(const struct vu_frontend *fe, const struct vu_msg *msg,
+		      void (*fn)(void *ctx, uint32_t index))
+{
+	uint32_t index = msg->payload.state.index;
+
+	if (index > VU_FD_INDEX_MASK)
+		return -EINVAL;
+	if (fn)
+		fn(fe->channel.ctx, index);
+	return 0;
+}
+
 static int handle(struct vu_frontend *fe, const struct vu_msg *msg)
 {
 	const struct vu_msg_info *info = vu_channel_info(msg->hdr.request);
@@ -47,13 +60,9 @@ static int handle(struct vu_frontend *fe, const struct vu_msg *msg)
 	case VU_CHANNEL_IOTLB_MSG:
 		return ops->iotlb ? ops->iotlb(fe->channel.ctx, &msg->payload.iotlb) : -ENOTSUP;
 	case VU_CHANNEL_VRING_CALL:
-		if (ops->vring_call)
-			ops->vring_call(fe->channel.ctx, msg->payload.state.index);
-		return 0;
+		return tell_vring(fe, msg, ops->vring_call);
 	case VU_CHANNEL_VRING_ERR:
-		if (ops->vring_err)
-			ops->vring_err(fe->channel.ctx, msg->payload.state.index);
-		return 0;
+		return tell_vring(fe, msg, ops->vring_err);
 	default:
 		return -ENOTSUP;
 	}

@@ -5,11 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/virtio_config.h>
 
+#include <vringlab/err.h>
 #include <vringlab/fd.h>
+#include <vringlab/sigpipe.h>
+#include <vringlab/vhost_user_mem.h>
 #include <vringlab/vring_inflight.h>
 
 #include "frontend.h"
@@ -32,6 +36,19 @@ int vu_frontend_set_log_fd(struct vu_frontend *fe, int fd, struct vl_err *err)
 	return frontend_tell(fe, VU_SET_LOG_FD, NULL, 0, &fd, 1, err);
 }
 
+/* Whoever gets the region maps it: is it as large as it is said to be? */
+static int check_region(const struct vu_inflight *got, int fd, struct vl_err *err)
+{
+	struct vu_mapping map;
+	int ret = vu_mapping_open(&map, fd, got->mmap_offset, got->mmap_size, NULL, err);
+
+	if (ret)
+		vl_err_prefix(err, "GET_INFLIGHT_FD");
+	else
+		vu_mapping_close(&map);
+	return ret;
+}
+
 int vu_frontend_get_inflight(struct vu_frontend *fe, struct vu_inflight *desc, int *fd,
 			     struct vl_err *err)
 {
@@ -52,6 +69,9 @@ int vu_frontend_get_inflight(struct vu_frontend *fe, struct vu_inflight *desc, i
 				  "GET_INFLIGHT_FD: a region of 0x%llx bytes for %u queues of %u",
 				  (unsigned long long)got->mmap_size, got->num_queues,
 				  got->queue_size);
+	ret = check_region(got, fe->reply_fd, err);
+	if (ret)
+		return ret;
 	*desc = *got;
 	*fd = vl_fd_take(&fe->reply_fd);
 	return 0;
@@ -66,6 +86,24 @@ int vu_frontend_set_inflight(struct vu_frontend *fe, const struct vu_inflight *d
 			     err);
 }
 
+/* 1 if the back-end has a pipe of its own that it likes better: then ours is not used. */
+static int check_begun(const struct vu_frontend *fe, struct vl_err *err)
+{
+	uint64_t u64 = fe->reply.u64;
+	uint64_t error = u64 & VU_FD_INDEX_MASK;
+	bool came = fe->reply_fd >= 0;
+
+	/* an error, or bit 8, or an fd: one of the three */
+	if (u64 & ~(VU_FD_INDEX_MASK | VU_FD_NONE) || (came && u64) || (!came && !u64))
+		return vl_err_set(err, -EPROTO,
+				  "SET_DEVICE_STATE_FD: the answer is 0x%llx with %d fds",
+				  (unsigned long long)u64, came);
+	if (error)
+		return vl_err_set(err, -EIO, "SET_DEVICE_STATE_FD: refused by the back-end (%llu)",
+				  (unsigned long long)error);
+	return came;
+}
+
 static int begin_transfer(struct vu_frontend *fe, uint32_t direction, int fd, struct vl_err *err)
 {
 	const union vu_payload payload = {
@@ -77,11 +115,7 @@ static int begin_transfer(struct vu_frontend *fe, uint32_t direction, int fd, st
 			   1, err);
 	if (ret)
 		return ret;
-	if (fe->reply.u64 & VU_FD_INDEX_MASK)
-		return vl_err_set(err, -EIO, "SET_DEVICE_STATE_FD: refused by the back-end (%llu)",
-				  (unsigned long long)(fe->reply.u64 & VU_FD_INDEX_MASK));
-	/* it may have a pipe of its own that it likes better; then ours is not used */
-	return fe->reply_fd >= 0 ? 1 : 0;
+	return check_begun(fe, err);
 }
 
 static int end_transfer(struct vu_frontend *fe, struct vl_err *err)
@@ -116,6 +150,8 @@ static ssize_t read_all(const struct vu_frontend *fe, int fd, uint8_t *buf, size
 		if (n)
 			return n;
 		n = done < size ? read(fd, buf + done, size - done) : read(fd, &more, 1);
+		if (n < 0 && errno == EAGAIN)
+			continue;
 		if (n < 0)
 			return -errno;
 		if (!n)
@@ -143,6 +179,20 @@ static ssize_t write_all(const struct vu_frontend *fe, int fd, const uint8_t *bu
 	return done;
 }
 
+/* Not to block in it, whatever the back-end does with it meanwhile. */
+static int use_end(int fd, struct vl_err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
+		return vl_err_set(
+			err, -EPROTO,
+			"SET_DEVICE_STATE_FD: the back-end's fd is neither pipe nor socket");
+	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK))
+		return vl_err_set(err, -errno, "cannot use a pipe: %s", vl_strerror(errno));
+	return 0;
+}
+
 /* @fds: the back-end's end first. */
 static ssize_t transfer(struct vu_frontend *fe, uint32_t direction, int fds[2], uint8_t *buf,
 			size_t size, struct vl_err *err)
@@ -157,8 +207,14 @@ static ssize_t transfer(struct vu_frontend *fe, uint32_t direction, int fds[2], 
 		vl_fd_close(&fds[1]);
 		fds[1] = vl_fd_take(&fe->reply_fd);
 	}
+	ret = use_end(fds[1], err);
+	if (ret)
+		return ret;
+	/* the back-end may have closed its end */
+	vl_sigpipe_hold();
 	done = direction == DIRECTION_SAVE ? read_all(fe, fds[1], buf, size) :
 					     write_all(fe, fds[1], buf, size);
+	vl_sigpipe_release();
 	/* the end of a pipe is the end of what is in it */
 	vl_fd_close(&fds[1]);
 	ret = end_transfer(fe, err);

@@ -91,7 +91,17 @@ uint64_t vu_frontend_protocol_features(const struct vu_frontend *fe)
 
 int vu_frontend_get_queue_num(struct vu_frontend *fe, uint64_t *num, struct vl_err *err)
 {
-	return ask_u64(fe, VU_GET_QUEUE_NUM, num, err);
+	uint64_t got;
+	int ret = ask_u64(fe, VU_GET_QUEUE_NUM, &got, err);
+
+	if (ret)
+		return ret;
+	/* "A vring descriptor index" has 8 bits */
+	if (!got || got > VU_FD_INDEX_MASK + 1)
+		return vl_err_set(err, -EPROTO, "GET_QUEUE_NUM: %llu virtqueues, not 1 to %llu",
+				  (unsigned long long)got, VU_FD_INDEX_MASK + 1);
+	*num = got;
+	return 0;
 }
 
 int vu_frontend_get_status(struct vu_frontend *fe, uint64_t *status, struct vl_err *err)
