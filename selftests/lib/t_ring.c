@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <linux/virtio_config.h>
+
 #include <vringlab/fd.h>
 
 #include "t.h"
@@ -19,11 +21,27 @@
 /* Of the second ring in a memory. */
 #define BESIDE 0x4000u
 
+void t_ring_set_features(struct t_ring *ring, uint64_t features)
+{
+	const struct vring_drv_config config = {
+		.features = features,
+		.ring = {
+			.num = T_RING_NUM,
+			.packed = features >> VIRTIO_F_RING_PACKED & 1,
+			.desc = (void *)(ring->mem + ring->at + DESC),
+			.avail = (void *)(ring->mem + ring->at + AVAIL),
+			.used = (void *)(ring->mem + ring->at + USED),
+		},
+		.slots = ring->slots,
+	};
+
+	memset(ring->mem + ring->at, 0, USED + 0x1000);
+	vring_drv_init(&ring->drv, &config);
+}
+
 /* Maps @ring->memfd and makes the rest. */
 static int make_ring(struct t_ring *ring)
 {
-	struct vring_drv_config config = { .ring.num = T_RING_NUM, .slots = ring->slots };
-
 	ring->mem =
 		mmap(NULL, T_RING_MEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, ring->memfd, 0);
 	if (ring->mem == MAP_FAILED) {
@@ -34,10 +52,7 @@ static int make_ring(struct t_ring *ring)
 	ring->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (ring->kick < 0 || ring->call < 0)
 		return -errno;
-	config.ring.desc = (void *)(ring->mem + ring->at + DESC);
-	config.ring.avail = (void *)(ring->mem + ring->at + AVAIL);
-	config.ring.used = (void *)(ring->mem + ring->at + USED);
-	vring_drv_init(&ring->drv, &config);
+	t_ring_set_features(ring, 0);
 	return 0;
 }
 

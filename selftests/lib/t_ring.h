@@ -68,6 +68,9 @@ int t_ring_create_unsealed(struct t_ring *ring);
  */
 int t_ring_create_beside(struct t_ring *ring, const struct t_ring *first);
 
+/** t_ring_set_features() - Have it follow these, of the ring: it is empty again. */
+void t_ring_set_features(struct t_ring *ring, uint64_t features);
+
 /** t_ring_guard() - Fill what is neither ring nor buffer with a pattern. */
 void t_ring_guard(struct t_ring *ring);
 

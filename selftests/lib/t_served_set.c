@@ -55,11 +55,12 @@ int t_served_set_mem(struct t_served *s, const struct vu_mem_table *mem, int fd)
 int t_served_set_vring(struct t_served *s, const struct t_ring *ring, uint32_t index)
 {
 	const struct vu_vring_addr addr = t_served_addr(ring, index);
+	uint32_t base = ring->drv.config.ring.packed ? VRING_BASE_PACKED : VRING_BASE_SPLIT;
 	int ret;
 
 	ret = t_served_set_state(s, VU_SET_VRING_NUM, index, T_RING_NUM);
 	if (!ret)
-		ret = t_served_set_state(s, VU_SET_VRING_BASE, index, 0);
+		ret = t_served_set_state(s, VU_SET_VRING_BASE, index, base);
 	if (!ret)
 		ret = t_served_set_addr(s, &addr);
 	if (!ret)

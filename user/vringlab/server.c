@@ -74,12 +74,28 @@ static int vring_ready(void *ctx, const struct vu_vring_info *info, struct vl_er
 	return 0;
 }
 
+/* Of a virtqueue: as vring_dev_pop() and vring_dev_init() have them. */
+static const char *broken_rule(int code)
+{
+	switch (code) {
+	case -EFAULT:
+		return "an address lies outside of the memory table";
+	case -EPROTO:
+		return "more is available than it has entries, or its inflight region contradicts it";
+	case -EINVAL:
+		return "a head, next or id is out of range or in flight, a chain is looped or "
+		       "malformed, or an inflight region is another ring's";
+	default:
+		return vl_strerror(code);
+	}
+}
+
 static void vring_error(void *ctx, unsigned int index, int code)
 {
 	struct vl_err err;
 
 	vl_err_set(&err, code, "vring %u is stopped: its contents are bad: %s", index,
-		   vl_strerror(code));
+		   broken_rule(code));
 	complain(ctx, err.msg);
 }
 
