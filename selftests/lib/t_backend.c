@@ -5,24 +5,20 @@
 
 #include "t_backend.h"
 
-#define DEVICE_MAX 8
+#define ARGS_MAX 16
 
-int t_backend_start(struct t_child *child, const char *path, const char *const device[])
+int t_backend_start(struct t_child *child, const char *const args[])
 {
-	const char *argv[DEVICE_MAX + 7] = { t_vringlab(), "backend" };
-	char ready_fd[16];
-	int ready[2], ret, n = 2;
-	char byte;
+	const char *argv[4 + ARGS_MAX + 1] = { t_vringlab(), "backend", "--ready-fd" };
+	char ready_fd[16], byte;
+	int ready[2], ret;
 
 	if (pipe(ready))
 		return -errno;
 	snprintf(ready_fd, sizeof(ready_fd), "%d", ready[1]);
-	while (n < 2 + DEVICE_MAX && *device)
-		argv[n++] = *device++;
-	argv[n++] = "--socket";
-	argv[n++] = path;
-	argv[n++] = "--ready-fd";
-	argv[n++] = ready_fd;
+	argv[3] = ready_fd;
+	for (int i = 0; i < ARGS_MAX && args[i]; i++)
+		argv[4 + i] = args[i];
 	ret = t_child_start(child, argv);
 	close(ready[1]);
 	if (!ret)

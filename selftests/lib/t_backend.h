@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The command's back-end as a process.
+ * The command's back-end, as a process.
  */
 #ifndef VRINGLAB_SELFTESTS_T_BACKEND_H
 #define VRINGLAB_SELFTESTS_T_BACKEND_H
@@ -8,13 +8,12 @@
 #include "t.h"
 
 /**
- * t_backend_start() - Start it, and wait until it listens
- * @child:	Set.
- * @path:	Socket.
- * @device:	Device and its options, up to 8, ends with NULL.
+ * t_backend_start() - Start `vringlab backend` and wait until it listens
+ * @child:	Set, as by t_child_start().
+ * @args:	What follows; up to 16, ends with NULL.
  *
- * Return: 0, or a negative errno; %-EPIPE if it ended instead.
+ * Return: 0, %-EPIPE if it ended before it listened, or a negative errno.
  */
-int t_backend_start(struct t_child *child, const char *path, const char *const device[]);
+int t_backend_start(struct t_child *child, const char *const args[]);
 
 #endif /* VRINGLAB_SELFTESTS_T_BACKEND_H */

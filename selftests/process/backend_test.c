@@ -22,7 +22,6 @@
 #include <vringlab/vhost_user_frontend.h>
 
 #include "kselftest_harness.h"
-#include "t.h"
 #include "t_backend.h"
 #include "t_fds.h"
 #include "t_peer.h"
@@ -42,7 +41,8 @@ FIXTURE(backend)
 
 static int start_backend(struct t_child *child, const char *path, const char *more)
 {
-	return t_backend_start(child, path, (const char *const[]){ "loopback", more, NULL });
+	return t_backend_start(child,
+			       (const char *const[]){ "loopback", "--socket", path, more, NULL });
 }
 
 /* A front-end that is ready to kick virtqueue @index. */
@@ -378,8 +378,7 @@ TEST_F(backend, a_socket_that_a_killed_one_left_is_replaced)
 
 TEST_F(backend, more_queues_are_served_each_by_itself)
 {
-	const char *argv[] = { t_vringlab(), "backend",	 "loopback", "--socket",
-			       self->path,   "--queues", "3",	     NULL };
+	const char *device[] = { "loopback", "--socket", self->path, "--queues", "3", NULL };
 	char text[4096];
 
 	/* one queue by default: a second is refused, and says so */
@@ -390,9 +389,7 @@ TEST_F(backend, more_queues_are_served_each_by_itself)
 	EXPECT_NE(NULL, strstr(text, "there is no vring 1"));
 	t_child_kill(&self->child);
 
-	ASSERT_EQ(0, t_child_start(&self->child, argv));
-	while (access(self->path, F_OK) && t_child_wait(&self->child, 1) == -ETIMEDOUT)
-		;
+	ASSERT_EQ(0, t_backend_start(&self->child, device));
 	ASSERT_EQ(0, set_up_frontend(self, 2)) TH_LOG("%s", self->err.msg);
 	EXPECT_EQ(0, t_ring_echo(&self->ring, "third", 6, T_DEADLINE_MS));
 }
@@ -557,6 +554,14 @@ FIXTURE_VARIANT_ADD(command_line, label_with_space) {
 FIXTURE_VARIANT_ADD(command_line, label_too_long) {
 	.args = { "loopback", "--socket", "/nonexistent/s", "--trace",
 		  "abcdefghijklmnopqrstuvwxyz01" } };
+FIXTURE_VARIANT_ADD(command_line, mode_that_is_not_octal) {
+	.args = { "loopback", "--socket", "/nonexistent/s", "--socket-mode", "680" } };
+FIXTURE_VARIANT_ADD(command_line, mode_that_is_too_large) {
+	.args = { "loopback", "--socket", "/nonexistent/s", "--socket-mode", "1777" } };
+FIXTURE_VARIANT_ADD(command_line, mode_that_is_negative) {
+	.args = { "loopback", "--socket", "/nonexistent/s", "--socket-mode", "-1" } };
+FIXTURE_VARIANT_ADD(command_line, group_that_is_none) {
+	.args = { "loopback", "--socket", "/nonexistent/s", "--socket-group", "no such group" } };
 FIXTURE_VARIANT_ADD(command_line, one_argument_too_many) {
 	.args = { "loopback", "again", "--socket", "/nonexistent/s" } };
 /* clang-format on */

@@ -123,7 +123,8 @@ MESSAGE(undefined_flag, VU_CHANNEL_CONFIG_CHANGE_MSG, -1, .flags = 0x19);
 MESSAGE(fd_where_none_fits, VU_CHANNEL_CONFIG_CHANGE_MSG, -1, .nr_fds = 1);
 MESSAGE(fds_9, VU_CHANNEL_CONFIG_CHANGE_MSG, -1, .nr_fds = 9);
 MESSAGE(fds_253, VU_CHANNEL_CONFIG_CHANGE_MSG, -1, .nr_fds = 253);
-MESSAGE(notifier_not_negotiated, VU_CHANNEL_VRING_HOST_NOTIFIER_MSG, EPROTO, .size = 24, .nr_fds = 1,
+MESSAGE(notifier_not_negotiated, VU_CHANNEL_VRING_HOST_NOTIFIER_MSG, EPROTO, .size = 24,
+	.nr_fds = 1,
 	.words = { 0, 4096, 0 });
 MESSAGE(object_add_not_negotiated, VU_CHANNEL_SHARED_OBJECT_ADD, EPROTO, .size = 16);
 MESSAGE(object_remove_not_negotiated, VU_CHANNEL_SHARED_OBJECT_REMOVE, EPROTO, .size = 16);
@@ -149,27 +150,34 @@ static int send_message(int channel, const FIXTURE_VARIANT(message) * v)
 	return ret;
 }
 
-/* Sends the message as soon as there is a channel, and sees what becomes of it. */
+/* Sends the message, and sees what becomes of it. */
+static int find_out(const FIXTURE_VARIANT(message) * v, int channel, uint64_t *answer)
+{
+	union vu_payload reply;
+	struct vu_header hdr;
+	int ret = send_message(channel, v);
+
+	if (ret)
+		return ret;
+	if (v->code < 0)
+		return t_peer_closed(channel);
+	ret = t_peer_reply(channel, &hdr, &reply);
+	if (!ret && (hdr.request != v->request || hdr.flags != 0x5))
+		ret = -EPROTO;
+	*answer = reply.u64;
+	return ret;
+}
+
+/* As soon as there is a channel. */
 static int say(struct t_script *s, int fd, const struct vu_header *hdr,
 	       const union vu_payload *payload)
 {
 	struct found *found = (struct found *)s->data;
-	const FIXTURE_VARIANT(message) *v = found->variant;
 	int ret = t_script_send(fd, hdr, payload);
-	union vu_payload reply;
-	struct vu_header got;
 
 	if (ret || hdr->request != VU_SET_BACKEND_REQ_FD)
 		return ret;
-	ret = send_message(s->kept, v);
-	if (!ret && v->code < 0)
-		ret = t_peer_closed(s->kept);
-	else if (!ret)
-		ret = t_peer_reply(s->kept, &got, &reply);
-	found->result = ret;
-	found->reply = reply.u64;
-	if (v->code >= 0 && !ret && (got.request != v->request || got.flags != 0x5))
-		found->result = -EPROTO;
+	found->result = find_out(found->variant, s->kept, &found->reply);
 	atomic_store(&found->done, true);
 	return 0;
 }
@@ -236,7 +244,7 @@ TEST_F(message, is_refused_or_closes_the_channel_and_no_more)
 		vu_frontend_serve(self->fe, 20);
 	EXPECT_EQ(0, self->found.result);
 	if (variant->code >= 0) {
-		EXPECT_EQ(variant->code, self->found.reply);
+		EXPECT_EQ((uint64_t)variant->code, self->found.reply);
 	}
 	EXPECT_EQ(variant->code < 0, self->told.closed);
 	EXPECT_EQ(variant->request == VU_CHANNEL_VRING_CALL && !variant->code, self->told.calls);
@@ -267,7 +275,8 @@ FIXTURE_VARIANT(flood)
 
 /* clang-format off */
 FIXTURE_VARIANT_ADD(flood, of_a_back_end_that_answers) { .answers = true };
-FIXTURE_VARIANT_ADD(flood, that_wants_replies_of_a_back_end_that_answers) { .need_reply = true, .answers = true };
+FIXTURE_VARIANT_ADD(flood, that_wants_replies_of_a_back_end_that_answers) { .need_reply = true,
+	.answers = true };
 FIXTURE_VARIANT_ADD(flood, of_a_back_end_that_does_not_answer) { .answers = false };
 /* clang-format on */
 
@@ -284,18 +293,18 @@ static void pour(int channel, uint32_t flags, bool forever)
 		;
 }
 
+/* Whether to answer. */
+static bool pour_first(const FIXTURE_VARIANT(flood) * v, int channel)
+{
+	pour(channel, v->need_reply ? 0x9 : 0x1, !v->answers);
+	return v->answers;
+}
+
 static int pour_and_answer(struct t_script *s, int fd, const struct vu_header *hdr,
 			   const union vu_payload *payload)
 {
-	const FIXTURE_VARIANT(flood) *v = s->data;
-	uint32_t flags = v->need_reply ? 0x9 : 0x1;
-
-	if (hdr->request == VU_GET_VRING_BASE && !v->answers) {
-		pour(s->kept, flags, true);
+	if (hdr->request == VU_GET_VRING_BASE && !pour_first(s->data, s->kept))
 		return -1;
-	}
-	if (hdr->request == VU_GET_VRING_BASE)
-		pour(s->kept, flags, false);
 	return t_script_send(fd, hdr, payload);
 }
 

@@ -16,6 +16,8 @@
 #include "t_fds.h"
 #include "t_served_set.h"
 
+typedef void spoil_fn(struct vring_inflight_split *region);
+
 FIXTURE(region)
 {
 	struct t_served s;
@@ -31,7 +33,7 @@ FIXTURE(region)
 
 FIXTURE_VARIANT(region)
 {
-	void (*spoil)(struct vring_inflight_split * region);
+	spoil_fn *spoil;
 	uint32_t num;
 };
 
@@ -85,7 +87,8 @@ static void nothing(struct vring_inflight_split *region)
 }
 
 /* clang-format off */
-#define REGION(_spoil) FIXTURE_VARIANT_ADD(region, with_##_spoil) { .spoil = _spoil, .num = T_RING_NUM }
+#define REGION(_spoil) \
+	FIXTURE_VARIANT_ADD(region, with_##_spoil) { .spoil = _spoil, .num = T_RING_NUM }
 REGION(version_7);
 REGION(version_max);
 REGION(desc_num_0);

@@ -168,7 +168,10 @@ TEST_F(iotlb, forgets_what_is_invalidated_while_it_translates)
 {
 	const struct vring_buf bufs[] = { { T_RING_GPA + T_RING_OUT, 8 },
 					  { T_RING_GPA + T_RING_IN, 8 } };
+	const struct vu_iotlb all = { .size = UINT64_MAX, .type = INVALIDATE };
+	union vu_payload reply;
 	struct vu_iotlb miss;
+	struct vu_header hdr;
 	uint32_t written;
 
 	ASSERT_EQ(0, map_all(&self->s));
@@ -179,22 +182,13 @@ TEST_F(iotlb, forgets_what_is_invalidated_while_it_translates)
 	ASSERT_EQ(0, t_ring_kick(&self->ring));
 	while (!atomic_load(&self->s.nr_held))
 		ASSERT_EQ(0, t_served_tell(&self->s, VU_SET_OWNER, NULL, 0, NULL, 0));
-	{
-		const struct vu_iotlb all = { .size = UINT64_MAX, .type = INVALIDATE };
-
-		ASSERT_EQ(0, t_peer_request(self->s.fd, VU_IOTLB_MSG, 0x1, &all, sizeof(all)));
-	}
+	ASSERT_EQ(0, t_peer_request(self->s.fd, VU_IOTLB_MSG, 0x1, &all, sizeof(all)));
 	EXPECT_EQ(-ETIMEDOUT, t_poll_until(self->s.fd, 50));
 	t_served_release(&self->s);
 	EXPECT_EQ(0, t_poll_until(self->s.fd, T_DEADLINE_MS));
 	EXPECT_LE(0, vring_drv_get(&self->ring.drv, &written));
-	{
-		union vu_payload reply;
-		struct vu_header hdr;
-
-		ASSERT_EQ(0, t_peer_reply(self->s.fd, &hdr, &reply));
-		EXPECT_EQ(0u, reply.u64);
-	}
+	ASSERT_EQ(0, t_peer_reply(self->s.fd, &hdr, &reply));
+	EXPECT_EQ(0u, reply.u64);
 	/* and now nothing is reached any more */
 	ASSERT_LE(0, vring_drv_add(&self->ring.drv, bufs, 1, 1));
 	ASSERT_EQ(0, t_ring_kick(&self->ring));
@@ -209,7 +203,9 @@ TEST_F(iotlb, forgets_what_is_invalidated_while_it_translates)
 TEST_F(iotlb, closes_its_channel_for_an_answer_to_nothing_and_no_more_than_it)
 {
 	const uint64_t zero = 0;
+	struct vu_iotlb miss;
 
+	ASSERT_EQ(0, take_miss(self->channel, &miss));
 	ASSERT_EQ(0, t_peer_request(self->channel, VU_CHANNEL_IOTLB_MSG, 0x5, &zero, 8));
 	EXPECT_EQ(0, t_peer_closed(self->channel));
 	ASSERT_EQ(0, map_all(&self->s));

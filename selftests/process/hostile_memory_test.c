@@ -50,7 +50,7 @@ FIXTURE_VARIANT(table)
 	const char *says;
 };
 
-#define TABLE(_name, _code, _says, ...)                       \
+#define REFUSED(_name, _code, _says, ...)                     \
 	FIXTURE_VARIANT_ADD(table, _name)                     \
 	{                                                     \
 		.code = (_code), .says = (_says), __VA_ARGS__ \
@@ -66,41 +66,45 @@ FIXTURE_VARIANT(table)
 	}
 
 /* clang-format off */
-TABLE(of_no_region, EINVAL, "0 regions, not 1 to 8", .size = 8);
-TABLE(of_9_regions, EINVAL, "9 regions, not 1 to 8", .nr = 9, .size = 264, .nr_fds = 8);
-TABLE(of_4294967295_regions, EINVAL, "4294967295 regions", .nr = UINT32_MAX, .size = 40, .nr_fds = 1);
-TABLE(of_fewer_bytes, EMSGSIZE, "2 regions in 40 bytes", .nr = 2, .size = 40, .nr_fds = 2);
-TABLE(of_more_bytes, EMSGSIZE, "1 regions in 72 bytes", .nr = 1, .size = 72, .nr_fds = 1);
-TABLE(of_no_fd, EINVAL, "1 regions and 0 fds", .nr = 1, .size = 40);
-TABLE(of_more_fds, EINVAL, "1 regions and 2 fds", .nr = 1, .size = 40, .nr_fds = 2);
-TABLE(size_0, EINVAL, "region 0: size is 0", ONE, .regions = { { GPA, 0, UVA, 0 } });
-TABLE(size_above_the_file, ENXIO, "0x40001 bytes at offset 0x0, but the file has 0x40000", ONE,
-      .regions = { { GPA, BYTES + 1, UVA, 0 } });
-TABLE(offset_above_the_file, ENXIO, "the file has 0x40000", ONE,
-      .regions = { { GPA, 4096, UVA, BYTES } });
-TABLE(offset_unaligned, EINVAL, "offset 0x200 is not page aligned", ONE,
-      .regions = { { GPA, 4096, UVA, 0x200 } });
-TABLE(offset_wraps, EINVAL, "wraps", ONE, .regions = { { GPA, 8192, UVA, UINT64_MAX - 4095 } });
-TABLE(offset_above_a_file_size, EINVAL, "wraps", ONE, .regions = { { GPA, 4096, UVA, 1ull << 63 } });
-TABLE(guest_addr_wraps, EINVAL, "wraps", ONE, .regions = { { UINT64_MAX - 4094, 4096, UVA, 0 } });
-TABLE(user_addr_wraps, EINVAL, "wraps", ONE, .regions = { { GPA, 4096, UINT64_MAX - 4094, 0 } });
-TABLE(size_max, EINVAL, "wraps", ONE, .regions = { { GPA, UINT64_MAX, UVA, 0 } });
-TABLE(duplicate, EEXIST, "region 1: it overlaps another one", TWO, .regions = { RING, RING });
-TABLE(guest_overlap, EEXIST, "region 1: it overlaps another one", TWO,
-      .regions = { RING, { GPA + BYTES - 1, 4096, UVA + BYTES, 0 } });
-TABLE(user_overlap, EEXIST, "region 1: it overlaps another one", TWO,
-      .regions = { RING, { GPA + BYTES, 4096, UVA + BYTES - 1, 0 } });
-TABLE(without_the_ring_that_runs, EFAULT, "vring 0 of 64 entries lies outside", ONE,
-      .regions = { { GPA, BYTES, UVA + BYTES, 0 } });
-TABLE(file_empty, ENXIO, "the file has 0x0", ONE, .file = FILE_EMPTY, .regions = { RING });
-TABLE(file_read_only, EACCES, "cannot map", ONE, .file = FILE_READ_ONLY, .regions = { RING });
-TABLE(file_sealed_against_writing, EPERM, "cannot map", ONE, .file = FILE_WRITE_SEALED,
-      .regions = { RING });
-TABLE(file_is_a_directory, EINVAL, "no regular file", ONE, .file = FILE_DIRECTORY, .regions = { RING });
-TABLE(file_is_a_pipe, EINVAL, "no regular file", ONE, .file = FILE_PIPE, .regions = { RING });
-TABLE(file_is_an_eventfd, EINVAL, "its fd", ONE, .file = FILE_EVENTFD, .regions = { RING });
-TABLE(file_is_a_device, EINVAL, "no regular file", ONE, .file = FILE_ZERO, .regions = { RING });
-TABLE(file_of_procfs, ENXIO, "the file has 0x0", ONE, .file = FILE_PROC, .regions = { RING });
+REFUSED(of_no_region, EINVAL, "0 regions, not 1 to 8", .size = 8);
+REFUSED(of_9_regions, EINVAL, "9 regions, not 1 to 8", .nr = 9, .size = 264, .nr_fds = 8);
+REFUSED(of_4294967295_regions, EINVAL, "4294967295 regions", .nr = UINT32_MAX, .size = 40,
+	.nr_fds = 1);
+REFUSED(of_fewer_bytes, EMSGSIZE, "2 regions in 40 bytes", .nr = 2, .size = 40, .nr_fds = 2);
+REFUSED(of_more_bytes, EMSGSIZE, "1 regions in 72 bytes", .nr = 1, .size = 72, .nr_fds = 1);
+REFUSED(of_no_fd, EINVAL, "1 regions and 0 fds", .nr = 1, .size = 40);
+REFUSED(of_more_fds, EINVAL, "1 regions and 2 fds", .nr = 1, .size = 40, .nr_fds = 2);
+REFUSED(size_0, EINVAL, "region 0: size is 0", ONE, .regions = { { GPA, 0, UVA, 0 } });
+REFUSED(size_above_the_file, ENXIO, "0x40001 bytes at offset 0x0, but the file has 0x40000", ONE,
+	.regions = { { GPA, BYTES + 1, UVA, 0 } });
+REFUSED(offset_above_the_file, ENXIO, "the file has 0x40000", ONE,
+	.regions = { { GPA, 4096, UVA, BYTES } });
+REFUSED(offset_unaligned, EINVAL, "offset 0x200 is not page aligned", ONE,
+	.regions = { { GPA, 4096, UVA, 0x200 } });
+REFUSED(offset_wraps, EINVAL, "wraps", ONE, .regions = { { GPA, 8192, UVA, UINT64_MAX - 4095 } });
+REFUSED(offset_above_a_file_size, EINVAL, "wraps", ONE, .regions = { { GPA, 4096, UVA,
+	1ull << 63 } });
+REFUSED(guest_addr_wraps, EINVAL, "wraps", ONE, .regions = { { UINT64_MAX - 4094, 4096, UVA, 0 } });
+REFUSED(user_addr_wraps, EINVAL, "wraps", ONE, .regions = { { GPA, 4096, UINT64_MAX - 4094, 0 } });
+REFUSED(size_max, EINVAL, "wraps", ONE, .regions = { { GPA, UINT64_MAX, UVA, 0 } });
+REFUSED(duplicate, EEXIST, "region 1: it overlaps another one", TWO, .regions = { RING, RING });
+REFUSED(guest_overlap, EEXIST, "region 1: it overlaps another one", TWO,
+	.regions = { RING, { GPA + BYTES - 1, 4096, UVA + BYTES, 0 } });
+REFUSED(user_overlap, EEXIST, "region 1: it overlaps another one", TWO,
+	.regions = { RING, { GPA + BYTES, 4096, UVA + BYTES - 1, 0 } });
+REFUSED(without_the_ring_that_runs, EFAULT, "vring 0 of 64 entries is not all in the memory table",
+	ONE,
+	.regions = { { GPA, BYTES, UVA + BYTES, 0 } });
+REFUSED(file_empty, ENXIO, "the file has 0x0", ONE, .file = FILE_EMPTY, .regions = { RING });
+REFUSED(file_read_only, EACCES, "cannot map", ONE, .file = FILE_READ_ONLY, .regions = { RING });
+REFUSED(file_sealed_against_writing, EPERM, "cannot map", ONE, .file = FILE_WRITE_SEALED,
+	.regions = { RING });
+REFUSED(file_is_a_directory, EINVAL, "no regular file", ONE, .file = FILE_DIRECTORY,
+	.regions = { RING });
+REFUSED(file_is_a_pipe, EINVAL, "no regular file", ONE, .file = FILE_PIPE, .regions = { RING });
+REFUSED(file_is_an_eventfd, EINVAL, "its fd", ONE, .file = FILE_EVENTFD, .regions = { RING });
+REFUSED(file_is_a_device, EINVAL, "no regular file", ONE, .file = FILE_ZERO, .regions = { RING });
+REFUSED(file_of_procfs, ENXIO, "the file has 0x0", ONE, .file = FILE_PROC, .regions = { RING });
 /* clang-format on */
 
 FIXTURE_SETUP(table)

@@ -133,16 +133,26 @@ MESSAGE(iotlb_not_negotiated, VU_IOTLB_MSG, ERROR, EPROTO, "VIRTIO_F_ACCESS_PLAT
 #define INDEX(_name, _request, _size, _index)                                              \
 	MESSAGE(_name##_of_vring_##_index, _request, ERROR, EINVAL, "there is no vring ", \
 		.size = (_size), .u32 = { (_index) })
-#define INDICES(_name, _request, _size)                \
-	INDEX(_name, _request, _size, 2);              \
-	INDEX(_name, _request, _size, 255);            \
-	INDEX(_name, _request, _size, 256);            \
-	INDEX(_name, _request, _size, 4294967295)
-INDICES(num, VU_SET_VRING_NUM, 8);
-INDICES(base, VU_SET_VRING_BASE, 8);
-INDICES(addr, VU_SET_VRING_ADDR, 40);
-INDICES(enable, VU_SET_VRING_ENABLE, 8);
-INDICES(inband_kick, VU_VRING_KICK, 8);
+INDEX(num, VU_SET_VRING_NUM, 8, 2);
+INDEX(num, VU_SET_VRING_NUM, 8, 255);
+INDEX(num, VU_SET_VRING_NUM, 8, 256);
+INDEX(num, VU_SET_VRING_NUM, 8, 4294967295);
+INDEX(base, VU_SET_VRING_BASE, 8, 2);
+INDEX(base, VU_SET_VRING_BASE, 8, 255);
+INDEX(base, VU_SET_VRING_BASE, 8, 256);
+INDEX(base, VU_SET_VRING_BASE, 8, 4294967295);
+INDEX(addr, VU_SET_VRING_ADDR, 40, 2);
+INDEX(addr, VU_SET_VRING_ADDR, 40, 255);
+INDEX(addr, VU_SET_VRING_ADDR, 40, 256);
+INDEX(addr, VU_SET_VRING_ADDR, 40, 4294967295);
+INDEX(enable, VU_SET_VRING_ENABLE, 8, 2);
+INDEX(enable, VU_SET_VRING_ENABLE, 8, 255);
+INDEX(enable, VU_SET_VRING_ENABLE, 8, 256);
+INDEX(enable, VU_SET_VRING_ENABLE, 8, 4294967295);
+INDEX(inband_kick, VU_VRING_KICK, 8, 2);
+INDEX(inband_kick, VU_VRING_KICK, 8, 255);
+INDEX(inband_kick, VU_VRING_KICK, 8, 256);
+INDEX(inband_kick, VU_VRING_KICK, 8, 4294967295);
 MESSAGE(get_base_of_vring_2, VU_GET_VRING_BASE, CLOSE, EINVAL, "there is no vring 2", STATE(2, 0));
 MESSAGE(get_base_of_vring_max, VU_GET_VRING_BASE, CLOSE, EINVAL, "there is no vring 4294967295",
 	STATE(UINT32_MAX, 0));
@@ -156,19 +166,26 @@ MESSAGE(err_of_vring_16, VU_SET_VRING_ERR, ERROR, EINVAL, "there is no vring 16"
 	.nr_fds = 1);
 
 /* --- eventfds: count, and the bits above the index */
-#define EVENTFD(_name, _request)                                                                 \
-	MESSAGE(_name##_nofd_with_fd, _request, ERROR, EINVAL, "1 fds, and says 0", U64(0x100),  \
-		.nr_fds = 1);                                                                    \
-	MESSAGE(_name##_without_fd, _request, ERROR, EINVAL, "0 fds, and says 1", U64(0));       \
-	MESSAGE(_name##_with_2_fds, _request, CLOSE, E2BIG, "2 fds, 1 at most", U64(0),          \
-		.nr_fds = 2);                                                                    \
-	MESSAGE(_name##_bit_9, _request, ERROR, EINVAL, "reserved bits set: 0x200", U64(0x200),  \
-		.nr_fds = 1);                                                                    \
-	MESSAGE(_name##_bit_63, _request, ERROR, EINVAL, "reserved bits set: 0x8000000000000000", \
-		U64(1ull << 63), .nr_fds = 1)
-EVENTFD(kick, VU_SET_VRING_KICK);
-EVENTFD(call, VU_SET_VRING_CALL);
-EVENTFD(err, VU_SET_VRING_ERR);
+#define EVENTFD(_name, _request, _verdict, _code, _says, _u64, _nr_fds) \
+	MESSAGE(_name, _request, _verdict, _code, _says, U64(_u64), .nr_fds = (_nr_fds))
+EVENTFD(kick_nofd_with_fd, VU_SET_VRING_KICK, ERROR, EINVAL, "1 fds, and says 0", 0x100, 1);
+EVENTFD(kick_without_fd, VU_SET_VRING_KICK, ERROR, EINVAL, "0 fds, and says 1", 0, 0);
+EVENTFD(kick_with_2_fds, VU_SET_VRING_KICK, CLOSE, E2BIG, "2 fds, 1 at most", 0, 2);
+EVENTFD(kick_bit_9, VU_SET_VRING_KICK, ERROR, EINVAL, "reserved bits set: 0x200", 0x200, 1);
+EVENTFD(kick_bit_63, VU_SET_VRING_KICK, ERROR, EINVAL, "reserved bits set: 0x8000000000000000",
+	1ull << 63, 1);
+EVENTFD(call_nofd_with_fd, VU_SET_VRING_CALL, ERROR, EINVAL, "1 fds, and says 0", 0x100, 1);
+EVENTFD(call_without_fd, VU_SET_VRING_CALL, ERROR, EINVAL, "0 fds, and says 1", 0, 0);
+EVENTFD(call_with_2_fds, VU_SET_VRING_CALL, CLOSE, E2BIG, "2 fds, 1 at most", 0, 2);
+EVENTFD(call_bit_9, VU_SET_VRING_CALL, ERROR, EINVAL, "reserved bits set: 0x200", 0x200, 1);
+EVENTFD(call_bit_63, VU_SET_VRING_CALL, ERROR, EINVAL, "reserved bits set: 0x8000000000000000",
+	1ull << 63, 1);
+EVENTFD(err_nofd_with_fd, VU_SET_VRING_ERR, ERROR, EINVAL, "1 fds, and says 0", 0x100, 1);
+EVENTFD(err_without_fd, VU_SET_VRING_ERR, ERROR, EINVAL, "0 fds, and says 1", 0, 0);
+EVENTFD(err_with_2_fds, VU_SET_VRING_ERR, CLOSE, E2BIG, "2 fds, 1 at most", 0, 2);
+EVENTFD(err_bit_9, VU_SET_VRING_ERR, ERROR, EINVAL, "reserved bits set: 0x200", 0x200, 1);
+EVENTFD(err_bit_63, VU_SET_VRING_ERR, ERROR, EINVAL, "reserved bits set: 0x8000000000000000",
+	1ull << 63, 1);
 
 /* --- size, base, addresses */
 MESSAGE(num_0, VU_SET_VRING_NUM, ERROR, EINVAL, "SET_VRING_NUM: vring 0 cannot have 0 entries",
@@ -181,27 +198,30 @@ MESSAGE(num_of_a_running_ring, VU_SET_VRING_NUM, ERROR, EBUSY, "vring 1 is runni
 MESSAGE(base_65536, VU_SET_VRING_BASE, ERROR, EINVAL, "cannot start at 65536", STATE(0, 65536));
 MESSAGE(base_of_a_running_ring, VU_SET_VRING_BASE, ERROR, EBUSY, "vring 1 is running", STATE(1, 0));
 MESSAGE(enable_2, VU_SET_VRING_ENABLE, ERROR, EINVAL, "2 is neither 0 nor 1", STATE(0, 2));
-MESSAGE(desc_unaligned, VU_SET_VRING_ADDR, ERROR, EINVAL, "desc at 0x7f0000000008 is no multiple of 16",
+MESSAGE(desc_unaligned, VU_SET_VRING_ADDR, ERROR, EINVAL,
+	"desc at 0x7f0000000008 is no multiple of 16",
 	ADDR(0, 0, UVA + 8, UVA + 0x2000, UVA + 0x1000));
-MESSAGE(avail_unaligned, VU_SET_VRING_ADDR, ERROR, EINVAL, "avail at 0x7f0000001001 is no multiple of 2",
+MESSAGE(avail_unaligned, VU_SET_VRING_ADDR, ERROR, EINVAL,
+	"avail at 0x7f0000001001 is no multiple of 2",
 	ADDR(0, 0, UVA, UVA + 0x2000, UVA + 0x1001));
-MESSAGE(used_unaligned, VU_SET_VRING_ADDR, ERROR, EINVAL, "used at 0x7f0000002002 is no multiple of 4",
+MESSAGE(used_unaligned, VU_SET_VRING_ADDR, ERROR, EINVAL,
+	"used at 0x7f0000002002 is no multiple of 4",
 	ADDR(0, 0, UVA, UVA + 0x2002, UVA + 0x1000));
-MESSAGE(desc_unmapped, VU_SET_VRING_ADDR, ERROR, EFAULT, "outside of the memory table",
+MESSAGE(desc_unmapped, VU_SET_VRING_ADDR, ERROR, EFAULT, "not all in the memory table",
 	ADDR(0, 0, 0x1000, UVA + 0x2000, UVA + 0x1000));
-MESSAGE(desc_crosses_the_end, VU_SET_VRING_ADDR, ERROR, EFAULT, "outside of the memory table",
+MESSAGE(desc_crosses_the_end, VU_SET_VRING_ADDR, ERROR, EFAULT, "not all in the memory table",
 	ADDR(0, 0, END - 16, UVA + 0x2000, UVA + 0x1000));
-MESSAGE(avail_crosses_the_end, VU_SET_VRING_ADDR, ERROR, EFAULT, "outside of the memory table",
+MESSAGE(avail_crosses_the_end, VU_SET_VRING_ADDR, ERROR, EFAULT, "not all in the memory table",
 	ADDR(0, 0, UVA, UVA + 0x2000, END - 2));
-MESSAGE(used_crosses_the_end, VU_SET_VRING_ADDR, ERROR, EFAULT, "outside of the memory table",
+MESSAGE(used_crosses_the_end, VU_SET_VRING_ADDR, ERROR, EFAULT, "not all in the memory table",
 	ADDR(0, 0, UVA, END - 4, UVA + 0x1000));
-MESSAGE(desc_wraps, VU_SET_VRING_ADDR, ERROR, EFAULT, "outside of the memory table",
+MESSAGE(desc_wraps, VU_SET_VRING_ADDR, ERROR, EFAULT, "not all in the memory table",
 	ADDR(0, 0, UINT64_MAX - 15, UVA + 0x2000, UVA + 0x1000));
-MESSAGE(used_wraps, VU_SET_VRING_ADDR, ERROR, EFAULT, "outside of the memory table",
+MESSAGE(used_wraps, VU_SET_VRING_ADDR, ERROR, EFAULT, "not all in the memory table",
 	ADDR(0, 0, UVA, UINT64_MAX - 3, UVA + 0x1000));
-MESSAGE(desc_is_used, VU_SET_VRING_ADDR, ERROR, EEXIST, "overlap",
+MESSAGE(desc_is_used, VU_SET_VRING_ADDR, ERROR, EEXIST, "overlaps itself",
 	ADDR(0, 0, UVA, UVA, UVA + 0x1000));
-MESSAGE(avail_in_desc, VU_SET_VRING_ADDR, ERROR, EEXIST, "overlap",
+MESSAGE(avail_in_desc, VU_SET_VRING_ADDR, ERROR, EEXIST, "overlaps itself",
 	ADDR(0, 0, UVA, UVA + 0x2000, UVA + 0x3fe));
 MESSAGE(addr_flag, VU_SET_VRING_ADDR, ERROR, EINVAL, "address flags 0x2",
 	ADDR(0, 2, UVA, UVA + 0x2000, UVA + 0x1000));
@@ -211,12 +231,15 @@ MESSAGE(addr_of_a_running_ring, VU_SET_VRING_ADDR, ERROR, EBUSY, "vring 1 is run
 /* --- config space */
 MESSAGE(get_config_of_0, VU_GET_CONFIG, EMPTY, EINVAL, "GET_CONFIG is about 0 bytes",
 	.size = 12, .u32 = { 0, 0, 0 });
-MESSAGE(get_config_beyond, VU_GET_CONFIG, EMPTY, EINVAL, "8 bytes at offset 9, but config space has 16",
+MESSAGE(get_config_beyond, VU_GET_CONFIG, EMPTY, EINVAL,
+	"8 bytes at offset 9, but config space has 16",
 	CONFIG(9, 8, 0));
 MESSAGE(get_config_wraps, VU_GET_CONFIG, EMPTY, EINVAL, "8 bytes at offset 4294967292",
 	CONFIG(UINT32_MAX - 3, 8, 0));
-MESSAGE(get_config_other_size, VU_GET_CONFIG, EMPTY, EMSGSIZE, "7 bytes in 20 bytes", CONFIG(0, 7, 0));
-MESSAGE(get_config_of_257, VU_GET_CONFIG, EMPTY, EINVAL, "257 bytes, not 1 to 256", CONFIG(0, 257, 0));
+MESSAGE(get_config_other_size, VU_GET_CONFIG, EMPTY, EMSGSIZE, "7 bytes in 20 bytes",
+	CONFIG(0, 7, 0));
+MESSAGE(get_config_of_257, VU_GET_CONFIG, EMPTY, EINVAL, "257 bytes, not 1 to 256",
+	CONFIG(0, 257, 0));
 MESSAGE(get_config_flags, VU_GET_CONFIG, EMPTY, EINVAL, "flags 0x2", CONFIG(0, 8, 2));
 MESSAGE(set_config_of_0, VU_SET_CONFIG, ERROR, EINVAL, "SET_CONFIG is about 0 bytes",
 	.size = 12, .u32 = { 0, 0, 0 });

@@ -112,6 +112,8 @@ static int translate(struct vu_frontend *fe, struct vl_err *err)
 	return vu_frontend_iotlb(fe, &iotlb, err);
 }
 
+typedef int call_fn(struct vu_frontend *fe, struct vl_err *err);
+
 /* What comes with the reply. */
 enum with {
 	WITH_NOTHING,
@@ -137,7 +139,7 @@ FIXTURE(reply)
 /* @timeout_ms: of a call that only a deadline ends; 0 for one that ends before. */
 FIXTURE_VARIANT(reply)
 {
-	int (*call)(struct vu_frontend * fe, struct vl_err * err);
+	call_fn *call;
 	uint32_t request;
 	uint32_t size;
 	uint64_t words[3];
@@ -147,7 +149,7 @@ FIXTURE_VARIANT(reply)
 	const char *says;
 };
 
-#define REPLY(_name, _call, _request, _code, _says, ...)                                     \
+#define ANSWERS(_name, _call, _request, _code, _says, ...)                                   \
 	FIXTURE_VARIANT_ADD(reply, _name)                                                    \
 	{                                                                                    \
 		.call = (_call), .request = VU_##_request, .code = (_code), .says = (_says), \
@@ -158,67 +160,76 @@ FIXTURE_VARIANT(reply)
 	.size = 24, .words = { (_size), (_offset), (_queues) | (uint64_t)(_num) << 16 }
 
 /* clang-format off */
-REPLY(queues_1, queue_num, GET_QUEUE_NUM, 0, "", U64(1));
-REPLY(queues_256, queue_num, GET_QUEUE_NUM, 0, "", U64(256));
-REPLY(queues_0, queue_num, GET_QUEUE_NUM, -EPROTO, "0 virtqueues, not 1 to 256", U64(0));
-REPLY(queues_257, queue_num, GET_QUEUE_NUM, -EPROTO, "257 virtqueues", U64(257));
-REPLY(queues_65535, queue_num, GET_QUEUE_NUM, -EPROTO, "65535 virtqueues", U64(65535));
-REPLY(queues_2_63, queue_num, GET_QUEUE_NUM, -EPROTO, "9223372036854775808", U64(1ull << 63));
+ANSWERS(queues_1, queue_num, GET_QUEUE_NUM, 0, "", U64(1));
+ANSWERS(queues_256, queue_num, GET_QUEUE_NUM, 0, "", U64(256));
+ANSWERS(queues_0, queue_num, GET_QUEUE_NUM, -EPROTO, "0 virtqueues, not 1 to 256", U64(0));
+ANSWERS(queues_257, queue_num, GET_QUEUE_NUM, -EPROTO, "257 virtqueues", U64(257));
+ANSWERS(queues_65535, queue_num, GET_QUEUE_NUM, -EPROTO, "65535 virtqueues", U64(65535));
+ANSWERS(queues_2_63, queue_num, GET_QUEUE_NUM, -EPROTO, "9223372036854775808", U64(1ull << 63));
 
-REPLY(config_empty, config, GET_CONFIG, -EIO, "GET_CONFIG: refused");
-REPLY(config_of_other_size, config, GET_CONFIG, -EIO, "GET_CONFIG: refused", .size = 20,
-      .words = { 7ull << 32 });
-REPLY(config_shorter, config, GET_CONFIG, -EIO, "GET_CONFIG: refused", .size = 12,
-      .words = { 8ull << 32 });
-REPLY(config_longer_than_any, config, GET_CONFIG, -EPROTO, "GET_CONFIG has 269 bytes", .size = 269);
+ANSWERS(config_empty, config, GET_CONFIG, -EIO, "GET_CONFIG: refused");
+ANSWERS(config_of_other_size, config, GET_CONFIG, -EIO, "GET_CONFIG: refused", .size = 20,
+	.words = { 7ull << 32 });
+ANSWERS(config_shorter, config, GET_CONFIG, -EIO, "GET_CONFIG: refused", .size = 12,
+	.words = { 8ull << 32 });
+ANSWERS(config_longer_than_any, config, GET_CONFIG, -EPROTO, "GET_CONFIG has 269 bytes",
+	.size = 269);
 
-REPLY(base_of_other_vring, base, GET_VRING_BASE, -EPROTO, "vring 3 answered by vring 2", U64(2));
-REPLY(base_with_reserved_bits, base, GET_VRING_BASE, -EPROTO, "vring 3 at 65536",
-      U64(3 | 65536ull << 32));
-REPLY(status_short, status, GET_STATUS, -EPROTO, "4 bytes", .size = 4);
-REPLY(iotlb_refused, translate, IOTLB_MSG, -EIO, "IOTLB_MSG: refused by the back-end (22)", U64(22));
+ANSWERS(base_of_other_vring, base, GET_VRING_BASE, -EPROTO, "vring 3 answered by vring 2", U64(2));
+ANSWERS(base_with_reserved_bits, base, GET_VRING_BASE, -EPROTO, "vring 3 at 65536",
+	U64(3 | 65536ull << 32));
+ANSWERS(status_short, status, GET_STATUS, -EPROTO, "4 bytes", .size = 4);
+ANSWERS(iotlb_refused, translate, IOTLB_MSG, -EIO, "IOTLB_MSG: refused by the back-end (22)",
+	U64(22));
 
-REPLY(inflight_right, inflight, GET_INFLIGHT_FD, 0, "", INFLIGHT(4096, 0, 1, 64), .with = WITH_FILE);
-REPLY(inflight_without_fd, inflight, GET_INFLIGHT_FD, -EPROTO, "no region came",
-      INFLIGHT(4096, 0, 1, 64));
-REPLY(inflight_of_0, inflight, GET_INFLIGHT_FD, -EPROTO, "a region of 0x0 bytes",
-      INFLIGHT(0, 0, 1, 64), .with = WITH_FILE);
-REPLY(inflight_of_more_queues, inflight, GET_INFLIGHT_FD, -EPROTO, "for 65535 queues",
-      INFLIGHT(4096, 0, 65535, 64), .with = WITH_FILE);
-REPLY(inflight_of_other_size, inflight, GET_INFLIGHT_FD, -EPROTO, "of 65535",
-      INFLIGHT(4096, 0, 1, 65535), .with = WITH_FILE);
-REPLY(inflight_huge, inflight, GET_INFLIGHT_FD, -ENXIO, "GET_INFLIGHT_FD: 0x10000000000 bytes",
-      INFLIGHT(1ull << 40, 0, 1, 64), .with = WITH_FILE);
-REPLY(inflight_wraps, inflight, GET_INFLIGHT_FD, -EINVAL, "wraps",
-      INFLIGHT(4096, UINT64_MAX - 4095, 1, 64), .with = WITH_FILE);
-REPLY(inflight_in_an_empty_file, inflight, GET_INFLIGHT_FD, -ENXIO, "the file has 0x0",
-      INFLIGHT(4096, 0, 1, 64), .with = WITH_EMPTY_FILE);
-REPLY(inflight_in_a_directory, inflight, GET_INFLIGHT_FD, -EINVAL, "no regular file",
-      INFLIGHT(4096, 0, 1, 64), .with = WITH_DIRECTORY);
+ANSWERS(inflight_right, inflight, GET_INFLIGHT_FD, 0, "", INFLIGHT(4096, 0, 1, 64),
+	.with = WITH_FILE);
+ANSWERS(inflight_without_fd, inflight, GET_INFLIGHT_FD, -EPROTO, "no region came",
+	INFLIGHT(4096, 0, 1, 64));
+ANSWERS(inflight_of_0, inflight, GET_INFLIGHT_FD, -EPROTO, "a region of 0x0 bytes",
+	INFLIGHT(0, 0, 1, 64), .with = WITH_FILE);
+ANSWERS(inflight_of_more_queues, inflight, GET_INFLIGHT_FD, -EPROTO, "for 65535 queues",
+	INFLIGHT(4096, 0, 65535, 64), .with = WITH_FILE);
+ANSWERS(inflight_of_other_size, inflight, GET_INFLIGHT_FD, -EPROTO, "of 65535",
+	INFLIGHT(4096, 0, 1, 65535), .with = WITH_FILE);
+ANSWERS(inflight_huge, inflight, GET_INFLIGHT_FD, -ENXIO, "GET_INFLIGHT_FD: 0x10000000000 bytes",
+	INFLIGHT(1ull << 40, 0, 1, 64), .with = WITH_FILE);
+ANSWERS(inflight_wraps, inflight, GET_INFLIGHT_FD, -EINVAL, "wraps",
+	INFLIGHT(4096, UINT64_MAX - 4095, 1, 64), .with = WITH_FILE);
+ANSWERS(inflight_in_an_empty_file, inflight, GET_INFLIGHT_FD, -ENXIO, "the file has 0x0",
+	INFLIGHT(4096, 0, 1, 64), .with = WITH_EMPTY_FILE);
+ANSWERS(inflight_in_a_directory, inflight, GET_INFLIGHT_FD, -EINVAL, "no regular file",
+	INFLIGHT(4096, 0, 1, 64), .with = WITH_DIRECTORY);
 
-REPLY(state_error, save_state, SET_DEVICE_STATE_FD, -EIO, "refused by the back-end (5)", U64(5 | 256));
-REPLY(state_error_without_bit_8, save_state, SET_DEVICE_STATE_FD, -EIO, "refused", U64(5));
-REPLY(state_error_with_fd, save_state, SET_DEVICE_STATE_FD, -EPROTO, "answer is 0x5 with 1 fds",
-      U64(5), .with = WITH_CLOSED_PIPE);
-REPLY(state_nofd_with_fd, save_state, SET_DEVICE_STATE_FD, -EPROTO, "answer is 0x100 with 1 fds",
-      U64(256), .with = WITH_CLOSED_PIPE);
-REPLY(state_neither, save_state, SET_DEVICE_STATE_FD, -EPROTO, "answer is 0x0 with 0 fds", U64(0));
-REPLY(state_reserved, save_state, SET_DEVICE_STATE_FD, -EPROTO, "answer is 0x300 with 0", U64(0x300));
-REPLY(state_check_failed, save_state, CHECK_DEVICE_STATE, -EIO, "the transfer failed (1)", U64(1));
-REPLY(state_from_a_file, save_state, SET_DEVICE_STATE_FD, -EPROTO, "neither pipe nor socket", U64(0),
-      .with = WITH_FILE);
-REPLY(state_from_a_directory, load_state, SET_DEVICE_STATE_FD, -EPROTO, "neither pipe nor socket",
-      U64(0), .with = WITH_DIRECTORY);
-REPLY(state_too_large, save_state, SET_DEVICE_STATE_FD, -EFBIG, "stopped on its way", U64(0),
-      .with = WITH_ENDLESS_PIPE);
-REPLY(state_that_does_not_come, save_state, SET_DEVICE_STATE_FD, -ETIMEDOUT, "stopped on its way",
-      U64(0), .with = WITH_PIPE_NOBODY_WRITES, .timeout_ms = 1000);
-REPLY(state_into_a_pipe_that_nobody_reads, load_state, SET_DEVICE_STATE_FD, -ETIMEDOUT,
-      "stopped on its way", U64(0), .with = WITH_PIPE_NOBODY_READS, .timeout_ms = 1000);
-REPLY(state_into_a_socket_that_nobody_reads, load_state, SET_DEVICE_STATE_FD, -ETIMEDOUT,
-      "stopped on its way", U64(0), .with = WITH_SOCKET_NOBODY_READS, .timeout_ms = 1000);
-REPLY(state_into_a_closed_pipe, load_state, SET_DEVICE_STATE_FD, -EPIPE, "stopped on its way", U64(0),
-      .with = WITH_CLOSED_PIPE);
+ANSWERS(state_error, save_state, SET_DEVICE_STATE_FD, -EIO, "refused by the back-end (5)",
+	U64(5 | 256));
+ANSWERS(state_error_without_bit_8, save_state, SET_DEVICE_STATE_FD, -EIO, "refused", U64(5));
+ANSWERS(state_error_with_fd, save_state, SET_DEVICE_STATE_FD, -EPROTO, "answer is 0x5 with 1 fds",
+	U64(5), .with = WITH_CLOSED_PIPE);
+ANSWERS(state_nofd_with_fd, save_state, SET_DEVICE_STATE_FD, -EPROTO, "answer is 0x100 with 1 fds",
+	U64(256), .with = WITH_CLOSED_PIPE);
+ANSWERS(state_neither, save_state, SET_DEVICE_STATE_FD, -EPROTO, "answer is 0x0 with 0 fds",
+	U64(0));
+ANSWERS(state_reserved, save_state, SET_DEVICE_STATE_FD, -EPROTO, "answer is 0x300 with 0",
+	U64(0x300));
+ANSWERS(state_check_failed, save_state, CHECK_DEVICE_STATE, -EIO, "the transfer failed (1)",
+	U64(1));
+ANSWERS(state_from_a_file, save_state, SET_DEVICE_STATE_FD, -EPROTO, "neither pipe nor socket",
+	U64(0),
+	.with = WITH_FILE);
+ANSWERS(state_from_a_directory, load_state, SET_DEVICE_STATE_FD, -EPROTO, "neither pipe nor socket",
+	U64(0), .with = WITH_DIRECTORY);
+ANSWERS(state_too_large, save_state, SET_DEVICE_STATE_FD, -EFBIG, "stopped on its way", U64(0),
+	.with = WITH_ENDLESS_PIPE);
+ANSWERS(state_that_does_not_come, save_state, SET_DEVICE_STATE_FD, -ETIMEDOUT, "stopped on its way",
+	U64(0), .with = WITH_PIPE_NOBODY_WRITES, .timeout_ms = 1000);
+ANSWERS(state_into_a_pipe_that_nobody_reads, load_state, SET_DEVICE_STATE_FD, -ETIMEDOUT,
+	"stopped on its way", U64(0), .with = WITH_PIPE_NOBODY_READS, .timeout_ms = 1000);
+ANSWERS(state_into_a_socket_that_nobody_reads, load_state, SET_DEVICE_STATE_FD, -ETIMEDOUT,
+	"stopped on its way", U64(0), .with = WITH_SOCKET_NOBODY_READS, .timeout_ms = 1000);
+ANSWERS(state_into_a_closed_pipe, load_state, SET_DEVICE_STATE_FD, -EPIPE, "stopped on its way",
+	U64(0),
+	.with = WITH_CLOSED_PIPE);
 /* clang-format on */
 
 static int open_file(size_t size)
@@ -273,10 +284,9 @@ static int open_with(enum with with, int *kept)
 	return fds[1];
 }
 
-static int answer(struct t_script *s, int fd, const struct vu_header *right,
-		  const union vu_payload *payload)
+static int answer_as(const FIXTURE_VARIANT(reply) * v, struct t_script *s, int fd,
+		     const struct vu_header *right, const union vu_payload *payload)
 {
-	const FIXTURE_VARIANT(reply) *v = s->data;
 	uint8_t bytes[sizeof(*right) + 512] = { 0 };
 	struct vu_header hdr = *right;
 	int with = -1, ret;
@@ -295,6 +305,12 @@ static int answer(struct t_script *s, int fd, const struct vu_header *right,
 	ret = t_peer_send(fd, bytes, sizeof(hdr) + hdr.size, &with, with >= 0);
 	vl_fd_close(&with);
 	return ret;
+}
+
+static int answer(struct t_script *s, int fd, const struct vu_header *right,
+		  const union vu_payload *payload)
+{
+	return answer_as(s->data, s, fd, right, payload);
 }
 
 FIXTURE_SETUP(reply)

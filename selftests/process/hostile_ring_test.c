@@ -27,6 +27,10 @@
 #define W VRING_DESC_F_WRITE
 #define I VRING_DESC_F_INDIRECT
 
+#define PACKED (T_RIG_INDIRECT | T_RIG_PACKED)
+
+typedef void spoil_fn(struct t_ring *ring);
+
 FIXTURE(ring)
 {
 	struct t_served s;
@@ -38,7 +42,7 @@ FIXTURE(ring)
 FIXTURE_VARIANT(ring)
 {
 	uint64_t features;
-	void (*spoil)(struct t_ring * ring);
+	spoil_fn *spoil;
 };
 
 static void put(struct t_ring *ring, unsigned int i, uint64_t addr, uint32_t len, uint16_t flags,
@@ -234,7 +238,7 @@ static void packed_indirect_and_next(struct t_ring *ring)
 #define SPLIT_RING(_spoil) \
 	FIXTURE_VARIANT_ADD(ring, _spoil) { .features = T_RIG_INDIRECT, .spoil = _spoil }
 #define PACKED_RING(_spoil) \
-	FIXTURE_VARIANT_ADD(ring, _spoil) { .features = T_RIG_INDIRECT | T_RIG_PACKED, .spoil = _spoil }
+	FIXTURE_VARIANT_ADD(ring, _spoil) { .features = PACKED, .spoil = _spoil }
 SPLIT_RING(index_jumps);
 SPLIT_RING(index_goes_back);
 SPLIT_RING(head_is_num);

@@ -74,10 +74,11 @@ VARIANT(blk_packed_all, true, FLUSH | PACKED | INDIRECT | EVENT);
 
 static int start_host(FIXTURE_DATA(migration) * self, bool blk, unsigned int host)
 {
-	const char *const disk[] = { "blk", "--file", self->disk, NULL };
-	const char *const loopback[] = { "loopback", NULL };
+	const char *const path = self->path[host];
+	const char *const disk[] = { "blk", "--socket", path, "--file", self->disk, NULL };
+	const char *const loopback[] = { "loopback", "--socket", path, NULL };
 
-	return t_backend_start(&self->backend[host], self->path[host], blk ? disk : loopback);
+	return t_backend_start(&self->backend[host], blk ? disk : loopback);
 }
 
 FIXTURE_SETUP(migration)

@@ -251,10 +251,10 @@ TEST_F(backend, a_ring_starts_without_a_kick_and_takes_what_is_available)
 
 	/* the kick came long ago, and went to another back-end */
 	ASSERT_LE(0, vring_drv_add(&self->ring.drv, bufs, 1, 1));
-	ASSERT_EQ(0, set_up(&self->s, &self->ring, 0));
+	ASSERT_EQ(0, t_served_set_up(&self->s, &self->ring, 0));
 	EXPECT_LE(0, t_ring_wait(&self->ring, &written, T_DEADLINE_MS));
 	EXPECT_EQ(4u, written);
-	ASSERT_EQ(0, stop(&self->s, 0, &base));
+	ASSERT_EQ(0, t_served_stop_vring(&self->s, 0, &base));
 	EXPECT_EQ(1u, base);
 }
 

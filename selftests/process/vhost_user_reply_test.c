@@ -175,7 +175,7 @@ static const struct message {
 	{ 27, -1, 7, 0, false, true, ENDS },
 	{ 28, 0, 8, 0, true, false, ENDS },
 	{ 29, -1, 8, ADVISED, true, false, ENDS },
-	{ 30, 8, 8, 0, true, false, TOLD },
+	{ 30, 8, 8, ADVISED, true, false, TOLD },
 	{ 31, 24, 12, 0, true, true, ENDS },
 	{ 32, -1, 12, 0, true, true, ENDS },
 	{ 33, -1, -1, 0, false, true, ENDS },

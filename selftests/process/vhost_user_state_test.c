@@ -59,8 +59,9 @@ static int meet(FIXTURE_DATA(state) * self)
 
 FIXTURE_SETUP(state)
 {
-	const char *device[] = { "loopback", "--socket", self->other_path, "blk", "--null-size",
-				 "1M",	     NULL };
+	const char *const devices[] = { "loopback",    "--socket", self->other_path,
+					"blk",	       "--socket", self->path,
+					"--null-size", "1M",	   NULL };
 
 	memset(self, 0, sizeof(*self));
 	self->backend = (struct t_child)T_CHILD_NONE;
@@ -69,7 +70,7 @@ FIXTURE_SETUP(state)
 	ASSERT_EQ(0, t_tmpdir_create(self->dir));
 	snprintf(self->path, sizeof(self->path), "%s/blk", self->dir);
 	snprintf(self->other_path, sizeof(self->other_path), "%s/loopback", self->dir);
-	ASSERT_EQ(0, t_backend_start(&self->backend, self->path, device));
+	ASSERT_EQ(0, t_backend_start(&self->backend, devices));
 	ASSERT_EQ(0, meet(self)) TH_LOG("%s", self->err.msg);
 }
 

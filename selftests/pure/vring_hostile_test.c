@@ -61,83 +61,97 @@ FIXTURE_VARIANT(chain)
 	{                                    \
 		.code = (_code), __VA_ARGS__ \
 	}
-#define ONE(...) .nr = 1, .descs = { { __VA_ARGS__ } }
+/* Address, length, and if not 0 flags and where to. */
+#define D_(_addr, _len, _flags, _to, ...)        \
+	{                                        \
+		(_addr), (_len), (_flags), (_to) \
+	}
+#define D(...) D_(__VA_ARGS__, 0, 0, 0)
+#define ONE(...) .nr = 1, .descs = { D(__VA_ARGS__) }
 #define MANY(_nr, ...) .nr = (_nr), .descs = { __VA_ARGS__ }
-#define BAD(_name, _code, ...) CHAIN(_name, _code, __VA_ARGS__)
-#define GOOD(_name, _out, _in, ...) \
+#define REFUSED(_name, _code, ...) CHAIN(_name, _code, __VA_ARGS__)
+#define ALLOWED(_name, _out, _in, ...) \
 	CHAIN(_name, 0, .out_bytes = (_out), .in_bytes = (_in), __VA_ARGS__)
 
 /* clang-format off */
 
 /* --- where a buffer is, and how long */
-BAD(len_0, -EINVAL, ONE(GPA, 0));
-BAD(len_0_behind_another, -EINVAL, MANY(2, { GPA, 1, N }, { GPA, 0 }));
-BAD(len_max, -EFAULT, ONE(GPA, UINT32_MAX));
-BAD(addr_0, -EFAULT, ONE(0, 1));
-BAD(addr_max, -EFAULT, ONE(UINT64_MAX, 1));
-BAD(addr_and_len_wrap, -EFAULT, ONE(UINT64_MAX - 3, 8));
-BAD(before_the_region, -EFAULT, ONE(GPA - 1, 2));
-BAD(at_the_end, -EFAULT, ONE(END, 1));
-BAD(across_the_end, -EFAULT, ONE(END - 1, 2));
-BAD(across_a_gap, -EFAULT, ONE(GPA, T_RIG_BYTES + 1));
-GOOD(first_byte, 1, 0, ONE(GPA, 1));
-GOOD(last_byte, 0, 1, ONE(END - 1, 1, W));
-GOOD(whole_region, T_RIG_BYTES, 0, ONE(GPA, T_RIG_BYTES));
+REFUSED(len_0, -EINVAL, ONE(GPA, 0));
+REFUSED(len_0_behind_another, -EINVAL, MANY(2, D(GPA, 1, N), D(GPA, 0)));
+REFUSED(len_max, -EFAULT, ONE(GPA, UINT32_MAX));
+REFUSED(addr_0, -EFAULT, ONE(0, 1));
+REFUSED(addr_max, -EFAULT, ONE(UINT64_MAX, 1));
+REFUSED(addr_and_len_wrap, -EFAULT, ONE(UINT64_MAX - 3, 8));
+REFUSED(before_the_region, -EFAULT, ONE(GPA - 1, 2));
+REFUSED(at_the_end, -EFAULT, ONE(END, 1));
+REFUSED(across_the_end, -EFAULT, ONE(END - 1, 2));
+REFUSED(across_a_gap, -EFAULT, ONE(GPA, T_RIG_BYTES + 1));
+ALLOWED(first_byte, 1, 0, ONE(GPA, 1));
+ALLOWED(last_byte, 0, 1, ONE(END - 1, 1, W));
+ALLOWED(whole_region, T_RIG_BYTES, 0, ONE(GPA, T_RIG_BYTES));
 
 /* --- the order of a chain, and its length */
-BAD(readable_after_writable, -EINVAL, MANY(2, { GPA, 1, W | N }, { GPA, 1 }));
-BAD(readable_between_writables, -EINVAL, MANY(3, { GPA, 1, W | N }, { GPA, 1, N }, { GPA, 1, W }));
-BAD(longer_than_the_queue, -EINVAL, MANY(8, { GPA, 1, N }, { GPA, 1, N }, { GPA, 1, N },
-	{ GPA, 1, N }, { GPA, 1, N }, { GPA, 1, N }, { GPA, 1, N }, { GPA, 1, N }));
-GOOD(as_long_as_the_queue, 4, 4, MANY(8, { GPA, 1, N }, { GPA, 1, N }, { GPA, 1, N },
-	{ GPA, 1, N }, { GPA, 1, W | N }, { GPA, 1, W | N }, { GPA, 1, W | N }, { GPA, 1, W }));
-BAD(self_loop, -EINVAL, .format = SPLIT, .nr = 1, .descs = { { GPA, 1, N, TO(0) } });
-BAD(loop_of_2, -EINVAL, .format = SPLIT, .nr = 2, .descs = { { GPA, 1, N }, { GPA, 1, N, TO(0) } });
-BAD(next_is_num, -EINVAL, .format = SPLIT, .nr = 1, .descs = { { GPA, 1, N, TO(NUM) } });
-BAD(next_max, -EINVAL, .format = SPLIT, .nr = 1, .descs = { { GPA, 1, N, TO(UINT16_MAX) } });
-BAD(next_that_is_not_available, -EINVAL, .format = PACKED, .nr = 1, .descs = { { GPA, 1, N } });
-BAD(id_is_num, -EINVAL, .format = PACKED, .nr = 1, .descs = { { GPA, 1, 0, TO(NUM) } });
-BAD(id_max, -EINVAL, .format = PACKED, .nr = 1, .descs = { { GPA, 1, 0, TO(UINT16_MAX) } });
+#define OUT1 D(GPA, 1, N)
+#define IN1 D(GPA, 1, W | N)
+REFUSED(readable_after_writable, -EINVAL, MANY(2, D(GPA, 1, W | N), D(GPA, 1)));
+REFUSED(readable_between_writables, -EINVAL, MANY(3, IN1, OUT1, D(GPA, 1, W)));
+REFUSED(longer_than_the_queue, -EINVAL,
+	MANY(8, OUT1, OUT1, OUT1, OUT1, OUT1, OUT1, OUT1, OUT1));
+ALLOWED(as_long_as_the_queue, 4, 4,
+	MANY(8, OUT1, OUT1, OUT1, OUT1, IN1, IN1, IN1, D(GPA, 1, W)));
+REFUSED(self_loop, -EINVAL, .format = SPLIT, .nr = 1, .descs = { D(GPA, 1, N, TO(0)) });
+REFUSED(loop_of_2, -EINVAL, .format = SPLIT, .nr = 2,
+	.descs = { OUT1, D(GPA, 1, N, TO(0)) });
+REFUSED(next_is_num, -EINVAL, .format = SPLIT, .nr = 1, .descs = { D(GPA, 1, N, TO(NUM)) });
+REFUSED(next_max, -EINVAL, .format = SPLIT, .nr = 1, .descs = { D(GPA, 1, N, TO(UINT16_MAX)) });
+REFUSED(next_that_is_not_available, -EINVAL, .format = PACKED, .nr = 1, .descs = { D(GPA, 1, N) });
+REFUSED(id_is_num, -EINVAL, .format = PACKED, .nr = 1, .descs = { D(GPA, 1, 0, TO(NUM)) });
+REFUSED(id_max, -EINVAL, .format = PACKED, .nr = 1, .descs = { D(GPA, 1, 0, TO(UINT16_MAX)) });
 
 /* --- indirect tables */
 #define ENTRIES(nr) ((nr) * 16u)
-BAD(indirect_len_0, -EINVAL, ONE(TABLE, 0, I));
-BAD(indirect_len_8, -EINVAL, ONE(TABLE, 8, I));
-BAD(indirect_len_24, -EINVAL, ONE(TABLE, 24, I));
-BAD(indirect_of_32769, -EINVAL, ONE(TABLE, ENTRIES(32769), I));
-BAD(indirect_len_max, -EINVAL, ONE(TABLE, UINT32_MAX & ~15u, I));
-BAD(indirect_unmapped, -EFAULT, ONE(0x1000, ENTRIES(1), I));
-BAD(indirect_wraps, -EFAULT, ONE(UINT64_MAX - 15, ENTRIES(2), I));
-BAD(indirect_and_next, -EINVAL, MANY(2, { TABLE, ENTRIES(1), I | N }, { GPA, 1 }),
-	.table = { { GPA, 1 } });
-BAD(indirect_not_negotiated, -EINVAL, ONE(TABLE, ENTRIES(1), I), .plain = true, .table = { { GPA, 1 } });
-BAD(indirect_entry_unmapped, -EFAULT, ONE(TABLE, ENTRIES(1), I), .table = { { 0, 1 } });
-BAD(indirect_entry_of_0, -EINVAL, ONE(TABLE, ENTRIES(1), I), .table = { { GPA, 0 } });
-BAD(indirect_readable_after_writable, -EINVAL, ONE(TABLE, ENTRIES(2), I),
-	.table = { { GPA, 1, W | N }, { GPA, 1 } });
-BAD(indirect_nested, -EINVAL, .format = SPLIT, ONE(TABLE, ENTRIES(1), I),
-	.table = { { TABLE, ENTRIES(1), I } });
-BAD(indirect_next_is_its_size, -EINVAL, .format = SPLIT, ONE(TABLE, ENTRIES(2), I),
-	.table = { { GPA, 1, N, TO(2) } });
-BAD(indirect_self_loop, -EINVAL, .format = SPLIT, ONE(TABLE, ENTRIES(2), I),
-	.table = { { GPA, 1, N, TO(0) } });
-BAD(indirect_loop_of_2, -EINVAL, .format = SPLIT, ONE(TABLE, ENTRIES(2), I),
-	.table = { { GPA, 1, N }, { GPA, 1, N, TO(0) } });
-BAD(indirect_last_has_next, -EINVAL, .format = SPLIT, ONE(TABLE, ENTRIES(2), I),
-	.table = { { GPA, 1, N }, { GPA, 1, N } });
+REFUSED(indirect_len_0, -EINVAL, ONE(TABLE, 0, I));
+REFUSED(indirect_len_8, -EINVAL, ONE(TABLE, 8, I));
+REFUSED(indirect_len_24, -EINVAL, ONE(TABLE, 24, I));
+REFUSED(indirect_of_32769, -EINVAL, ONE(TABLE, ENTRIES(32769), I));
+REFUSED(indirect_len_max, -EINVAL, ONE(TABLE, UINT32_MAX & ~15u, I));
+REFUSED(indirect_unmapped, -EFAULT, ONE(0x1000, ENTRIES(1), I));
+REFUSED(indirect_wraps, -EFAULT, ONE(UINT64_MAX - 15, ENTRIES(2), I));
+REFUSED(indirect_and_next, -EINVAL, MANY(2, D(TABLE, ENTRIES(1), I | N), D(GPA, 1)),
+	.table = { D(GPA, 1) });
+REFUSED(indirect_not_negotiated, -EINVAL, ONE(TABLE, ENTRIES(1), I), .plain = true,
+	.table = { D(GPA,
+	1) });
+REFUSED(indirect_entry_unmapped, -EFAULT, ONE(TABLE, ENTRIES(1), I), .table = { D(0, 1) });
+REFUSED(indirect_entry_of_0, -EINVAL, ONE(TABLE, ENTRIES(1), I), .table = { D(GPA, 0) });
+REFUSED(indirect_readable_after_writable, -EINVAL, ONE(TABLE, ENTRIES(2), I),
+	.table = { D(GPA, 1, W | N), D(GPA, 1) });
+REFUSED(indirect_nested, -EINVAL, .format = SPLIT, ONE(TABLE, ENTRIES(1), I),
+	.table = { D(TABLE, ENTRIES(1), I) });
+REFUSED(indirect_next_is_its_size, -EINVAL, .format = SPLIT, ONE(TABLE, ENTRIES(2), I),
+	.table = { D(GPA, 1, N, TO(2)) });
+REFUSED(indirect_self_loop, -EINVAL, .format = SPLIT, ONE(TABLE, ENTRIES(2), I),
+	.table = { D(GPA, 1, N, TO(0)) });
+REFUSED(indirect_loop_of_2, -EINVAL, .format = SPLIT, ONE(TABLE, ENTRIES(2), I),
+	.table = { D(GPA, 1, N), D(GPA, 1, N, TO(0)) });
+REFUSED(indirect_last_has_next, -EINVAL, .format = SPLIT, ONE(TABLE, ENTRIES(2), I),
+	.table = { D(GPA, 1, N), D(GPA, 1, N) });
 /* VIRTIO 1.2, 2.7.5.3.2: WRITE of the descriptor itself is ignored */
-GOOD(indirect_that_is_writable, 1, 2, ONE(TABLE, ENTRIES(2), I | W), .table = { { GPA, 1, N }, { GPA, 2, W } });
-GOOD(indirect_of_1, 3, 0, ONE(TABLE, ENTRIES(1), I), .table = { { GPA, 3 } });
-GOOD(indirect_behind_another, 4, 0, MANY(2, { GPA, 1, N }, { TABLE, ENTRIES(1), I }), .table = { { GPA, 3 } });
+ALLOWED(indirect_that_is_writable, 1, 2, ONE(TABLE, ENTRIES(2), I | W), .table = { D(GPA, 1, N),
+	D(GPA, 2, W) });
+ALLOWED(indirect_of_1, 3, 0, ONE(TABLE, ENTRIES(1), I), .table = { D(GPA, 3) });
+ALLOWED(indirect_behind_another, 4, 0, MANY(2, D(GPA, 1, N), D(TABLE, ENTRIES(1), I)),
+	.table = { D(GPA, 3) });
 /* only as many as the chain is long count */
-GOOD(indirect_with_more_than_it_needs, 1, 0, .format = SPLIT, ONE(TABLE, ENTRIES(4), I), .table = { { GPA, 1 } });
+ALLOWED(indirect_with_more_than_it_needs, 1, 0, .format = SPLIT, ONE(TABLE, ENTRIES(4), I),
+	.table = { D(GPA, 1) });
 /* VIRTIO 1.2, 2.8.7: the device ignores all flags but WRITE */
-GOOD(indirect_with_other_flags, 1, 1, .format = PACKED, ONE(TABLE, ENTRIES(2), I),
-	.table = { { GPA, 1, I | N }, { GPA, 1, W | N | I } });
+ALLOWED(indirect_with_other_flags, 1, 1, .format = PACKED, ONE(TABLE, ENTRIES(2), I),
+	.table = { D(GPA, 1, I | N), D(GPA, 1, W | N | I) });
 
 /* --- in any layout */
-GOOD(bytes_one_by_one, 4, 3, MANY(7, { GPA, 1, N }, { GPA + 1, 1, N }, { GPA + 7, 1, N }, { GPA, 1, N },
-	{ GPA, 1, W | N }, { GPA + 9, 1, W | N }, { END - 1, 1, W }));
+ALLOWED(bytes_one_by_one, 4, 3,
+	MANY(7, OUT1, D(GPA + 1, 1, N), D(GPA + 7, 1, N), OUT1, IN1, IN1, D(END - 1, 1, W)));
 /* clang-format on */
 
 FIXTURE_SETUP(chain)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -14,6 +15,10 @@
 
 /* Before accept is tried again after it failed: fds may have run out. */
 #define ACCEPT_RETRY_NS 1000000000ull
+
+/* So many messages about front-ends, in so long. */
+#define MESSAGES_MAX 20u
+#define MESSAGES_NS 10000000000ull
 
 static void verbose(const struct server *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -30,10 +35,29 @@ static void verbose(const struct server *s, const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+/* A front-end that connects again and again fills no log, and no pipe that nobody reads. */
+static bool may_print(struct server *s)
+{
+	uint64_t now_ns = loop_now_ns();
+
+	if (now_ns - s->since_ns >= MESSAGES_NS) {
+		if (s->unprinted)
+			fprintf(stderr, "vringlab: front-end on %s: %" PRIu64 " more messages\n",
+				s->opt->socket, s->unprinted);
+		s->since_ns = now_ns;
+		s->nr_told = 0;
+		s->unprinted = 0;
+	}
+	if (s->nr_told++ < MESSAGES_MAX)
+		return true;
+	s->unprinted++;
+	return false;
+}
+
 /* One message for each connection: what comes after the first is its consequence. */
 static void complain(struct server *s, const char *what)
 {
-	if (!s->told)
+	if (!s->told && may_print(s))
 		fprintf(stderr, "vringlab: front-end on %s: %s\n", s->opt->socket, what);
 	s->told = true;
 }
@@ -81,10 +105,9 @@ static const char *broken_rule(int code)
 	case -EFAULT:
 		return "an address lies outside of the memory table";
 	case -EPROTO:
-		return "more is available than it has entries, or its inflight region contradicts it";
+		return "more is available than it has entries, or its inflight region says else";
 	case -EINVAL:
-		return "a head, next or id is out of range or in flight, a chain is looped or "
-		       "malformed, or an inflight region is another ring's";
+		return "a head, next or id is out of range or in flight, or a chain is malformed";
 	default:
 		return vl_strerror(code);
 	}

@@ -37,6 +37,9 @@ struct vlnl;
  * @accept:	Accept, or the wait before the next one; NULL while a front-end is
  *		served.
  * @told:	This connection had its one message.
+ * @since_ns:	When the messages of @nr_told began.
+ * @nr_told:	Messages printed since then.
+ * @unprinted:	Messages since then that were too many.
  * @ids:	Registration of each vring with the module.
  * @registered:	Which of @ids are valid.
  */
@@ -55,6 +58,9 @@ struct server {
 	struct listener listener;
 	struct loop_op *accept;
 	bool told;
+	uint64_t since_ns;
+	unsigned int nr_told;
+	uint64_t unprinted;
 	uint32_t ids[VU_QUEUES_MAX];
 	bool registered[VU_QUEUES_MAX];
 };

@@ -50,6 +50,13 @@ void ring_fail(struct vu_ring *ring, int code)
 		be->config.ops->vring_error(be->config.ctx, ring->queue.index, code);
 }
 
+static void say_where(const struct vu_ring *ring, const char *wrong, int code, struct vl_err *err)
+{
+	vl_err_set(err, code, "vring %u of %u entries %s: desc 0x%llx, avail 0x%llx, used 0x%llx",
+		   ring->queue.index, ring->num, wrong, (unsigned long long)ring->addr.desc,
+		   (unsigned long long)ring->addr.avail, (unsigned long long)ring->addr.used);
+}
+
 int ring_resolve(const struct vu_ring *ring, const struct vring_mem *mem,
 		 struct vring_layout *layout, struct vring_mem_miss *miss, struct vl_err *err)
 {
@@ -60,18 +67,10 @@ int ring_resolve(const struct vu_ring *ring, const struct vring_mem *mem,
 	};
 	int ret = vring_layout_resolve(layout, mem, is_packed(ring->be), ring->num, &addrs, miss);
 
-	if (ret == -EFAULT)
-		vl_err_set(err, ret,
-			   "vring %u of %u entries lies outside of the memory table: desc 0x%llx, "
-			   "avail 0x%llx, used 0x%llx",
-			   ring->queue.index, ring->num, (unsigned long long)addrs.desc,
-			   (unsigned long long)addrs.avail, (unsigned long long)addrs.used);
-	else if (ret == -EEXIST)
-		vl_err_set(err, ret,
-			   "vring %u of %u entries: desc 0x%llx, avail 0x%llx and used 0x%llx "
-			   "overlap",
-			   ring->queue.index, ring->num, (unsigned long long)addrs.desc,
-			   (unsigned long long)addrs.avail, (unsigned long long)addrs.used);
+	if (ret == -EFAULT || ret == -EEXIST)
+		say_where(ring,
+			  ret == -EFAULT ? "is not all in the memory table" : "overlaps itself",
+			  ret, err);
 	else if (ret && ret != -EINPROGRESS)
 		vl_err_set(err, ret, "vring %u cannot be resolved: %s", ring->queue.index,
 			   vl_strerror(ret));
