@@ -25,6 +25,9 @@ void ring_call(struct vu_ring *ring)
 {
 	struct vu_backend *be = ring->be;
 
+	/* where it was may be gone; it is called for when it is found again */
+	if (ring->stale)
+		return;
 	if (log_is_on(be))
 		log_tell(be);
 	if (!vring_dev_should_call(&ring->dev))
@@ -46,7 +49,12 @@ static bool is_ready(struct vu_ring *ring)
 		return false;
 	if (!ring->started && ring_start(ring))
 		return false;
-	return !ring->stale || !ring_refresh(ring);
+	if (!ring->stale)
+		return true;
+	if (ring_refresh(ring))
+		return false;
+	ring_call(ring);
+	return true;
 }
 
 static void go_idle(struct vu_ring *ring)
@@ -160,7 +168,7 @@ bool ring_arm(void *ctx)
 {
 	struct vu_ring *ring = ctx;
 
-	if (!ring->started || ring->broken || ring->quiesced || ring->waiting)
+	if (!ring->started || ring->broken || ring->quiesced || ring->waiting || ring->stale)
 		return false;
 	ring->kicks_off = false;
 	return vring_dev_kick_enable(&ring->dev) && has_work(ring);
@@ -170,7 +178,7 @@ void ring_disarm(void *ctx)
 {
 	struct vu_ring *ring = ctx;
 
-	if (!ring->started || ring->broken)
+	if (!ring->started || ring->broken || ring->stale)
 		return;
 	ring->kicks_off = true;
 	vring_dev_kick_disable(&ring->dev);
