@@ -510,7 +510,7 @@ TEST_F(slots, are_never_more_than_the_back_end_says)
 	ASSERT_EQ(0, vu_frontend_get_mem_slots(self->fe, &slots, &self->err));
 	EXPECT_EQ(0u, slots);
 	EXPECT_EQ(-ENOSPC, vu_frontend_add_region(self->fe, &region, &self->err));
-	EXPECT_NE(NULL, strstr(self->err.msg, "ADD_MEM_REG: the back-end has 0 slots"));
+	EXPECT_NE(NULL, strstr(self->err.msg, "the back-end takes 0 regions"));
 	self->slots = 1;
 	ASSERT_EQ(0, vu_frontend_get_mem_slots(self->fe, &slots, &self->err));
 	EXPECT_EQ(0, vu_frontend_add_region(self->fe, &region, &self->err));

@@ -292,6 +292,166 @@ TEST_F(frontend, can_go_on_after_a_refusal)
 	EXPECT_EQ(0, vu_frontend_stop_vring(self->fe, 0, NULL, &self->err));
 }
 
+#define REPLY_ACK (1ull << 3)
+#define MEM_SLOTS (1ull << 15)
+
+FIXTURE(memory)
+{
+	char dir[64];
+	char path[96];
+	struct t_script script;
+	uint64_t slots;
+	struct vu_frontend *fe;
+	struct t_ring ring;
+	struct vu_frontend_region regions[12];
+	struct vl_err err;
+	bool running;
+};
+
+FIXTURE_VARIANT(memory)
+{
+	uint64_t protocol;
+	uint64_t slots;
+	unsigned int max;
+};
+
+#define MEMORY(_name, _protocol, _slots, _max)                             \
+	FIXTURE_VARIANT_ADD(memory, _name)                                 \
+	{                                                                  \
+		.protocol = (_protocol), .slots = (_slots), .max = (_max), \
+	}
+
+/* clang-format off */
+MEMORY(of_tables, REPLY_ACK, 0, 8);
+MEMORY(of_tables_without_acknowledgements, 0, 0, 8);
+MEMORY(of_three_slots, MEM_SLOTS | REPLY_ACK, 3, 3);
+MEMORY(of_slots_without_number, MEM_SLOTS, UINT64_MAX, 509);
+MEMORY(of_no_slots, MEM_SLOTS | REPLY_ACK, 0, 0);
+/* clang-format on */
+
+static int answer_slots(struct t_script *s, int fd, const struct vu_header *hdr,
+			const union vu_payload *payload)
+{
+	const union vu_payload slots = { .u64 = *(const uint64_t *)s->data };
+
+	return t_script_send(fd, hdr, hdr->request == VU_GET_MAX_MEM_SLOTS ? &slots : payload);
+}
+
+FIXTURE_SETUP(memory)
+{
+	const struct vu_frontend_wish wish = {
+		.required = VERSION_1,
+		.protocol = MEM_SLOTS | REPLY_ACK,
+	};
+
+	memset(self, 0, sizeof(*self));
+	NEEDS_IO_URING();
+	ASSERT_EQ(0, t_tmpdir_create(self->dir));
+	snprintf(self->path, sizeof(self->path), "%s/s", self->dir);
+	ASSERT_EQ(0, t_ring_create(&self->ring));
+	for (unsigned int i = 0; i < 12; i++) {
+		self->regions[i] = t_ring_region(&self->ring);
+		self->regions[i].guest_addr += i << 30;
+		self->regions[i].user_addr += (uint64_t)i << 30;
+	}
+	self->script.listener = t_peer_listen(self->path);
+	self->script.features = VERSION_1 | BIT_30;
+	self->script.protocol = variant->protocol;
+	self->slots = variant->slots;
+	self->script.answer = answer_slots;
+	self->script.data = &self->slots;
+	ASSERT_EQ(0, t_script_start(&self->script));
+	self->running = true;
+	ASSERT_EQ(0, vu_frontend_connect(&self->fe, self->path, T_DEADLINE_MS, &self->err));
+	ASSERT_EQ(0, vu_frontend_open(self->fe, &wish, &self->err));
+	ASSERT_EQ(0, vu_frontend_set_mem_table(self->fe, self->regions, 1, &self->err));
+}
+
+FIXTURE_TEARDOWN(memory)
+{
+	vu_frontend_destroy(self->fe);
+	if (self->running)
+		pthread_join(self->script.thread, NULL);
+	if (self->dir[0])
+		close(self->script.listener);
+	t_ring_destroy(&self->ring);
+	t_tmpdir_remove(self->dir);
+}
+
+/* The last request but those that only make sure that it was done. */
+static unsigned int last_change(const struct t_script *s)
+{
+	unsigned int i = s->nr_seen;
+
+	while (i-- && s->seen[i] != VU_SET_MEM_TABLE && s->seen[i] != VU_ADD_MEM_REG &&
+	       s->seen[i] != VU_REM_MEM_REG)
+		;
+	return i;
+}
+
+TEST_F(memory, is_added_until_the_back_end_takes_no_more)
+{
+	struct t_script *s = &self->script;
+	bool slots = variant->protocol & MEM_SLOTS;
+	unsigned int max, nr = 1;
+	int ret = 0;
+
+	ASSERT_EQ(0, vu_frontend_max_regions(self->fe, &max, &self->err));
+	EXPECT_EQ(variant->max, max);
+	for (; nr < 12; nr++) {
+		ret = vu_frontend_add_region(self->fe, &self->regions[nr], &self->err);
+		if (ret)
+			break;
+		EXPECT_EQ(slots ? VU_ADD_MEM_REG : VU_SET_MEM_TABLE, s->seen[last_change(s)]);
+		EXPECT_EQ(slots ? 1u : nr + 1, s->fds[last_change(s)]);
+	}
+	EXPECT_EQ(max < 12 ? -ENOSPC : 0, ret);
+	EXPECT_EQ(max < 1 ? 1u : max < 12 ? max : 12u, nr);
+}
+
+TEST_F(memory, is_removed_but_for_what_is_not_there)
+{
+	struct t_script *s = &self->script;
+	bool slots = variant->protocol & MEM_SLOTS;
+
+	if (variant->max < 2)
+		return;
+	EXPECT_EQ(-ENOENT, vu_frontend_remove_region(self->fe, &self->regions[1], &self->err));
+	ASSERT_EQ(0, vu_frontend_add_region(self->fe, &self->regions[1], &self->err));
+	ASSERT_EQ(0, vu_frontend_remove_region(self->fe, &self->regions[0], &self->err));
+	EXPECT_EQ(slots ? VU_REM_MEM_REG : VU_SET_MEM_TABLE, s->seen[last_change(s)]);
+	EXPECT_EQ(slots ? 0u : 1u, s->fds[last_change(s)]);
+	EXPECT_EQ(-ENOENT, vu_frontend_remove_region(self->fe, &self->regions[0], &self->err));
+	/* a table of none cannot be told */
+	EXPECT_EQ(slots ? 0 : -EINVAL,
+		  vu_frontend_remove_region(self->fe, &self->regions[1], &self->err));
+}
+
+/* Else a driver would use what the back-end does not have yet. */
+TEST_F(memory, is_there_when_the_call_returns)
+{
+	uint32_t change = variant->protocol & MEM_SLOTS ? VU_ADD_MEM_REG : VU_SET_MEM_TABLE;
+	bool ack = variant->protocol & REPLY_ACK;
+	struct t_script *s = &self->script;
+	unsigned int last;
+
+	if (variant->max < 2)
+		return;
+	ASSERT_EQ(0, vu_frontend_add_region(self->fe, &self->regions[1], &self->err));
+	last = s->nr_seen - 1;
+	/* a reply to the one, or to a request that only has one */
+	EXPECT_EQ(ack ? 0x9u : 0x1u, s->flags[last]);
+	EXPECT_EQ(ack ? change : VU_GET_FEATURES, s->seen[last]);
+}
+
+TEST_F(memory, of_more_regions_than_a_table_has_needs_slots)
+{
+	int refusal = variant->protocol & MEM_SLOTS ? -ENOSPC : -EINVAL;
+
+	EXPECT_EQ(variant->max < 12 ? refusal : 0,
+		  vu_frontend_set_mem_table(self->fe, self->regions, 12, &self->err));
+}
+
 FIXTURE(connecting)
 {
 	char dir[64];

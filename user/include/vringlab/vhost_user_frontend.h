@@ -26,7 +26,8 @@ struct vu_frontend;
  * @size:	Bytes.
  * @mmap_offset: Offset of the region in @fd.
  * @fd:		memfd, sealed against shrinking and growing so that neither side
- *		can be made to take SIGBUS; stays the caller's.
+ *		can be made to take SIGBUS; stays the caller's, and open as long as
+ *		the back-end has the region.
  */
 struct vu_frontend_region {
 	uint64_t guest_addr;
@@ -200,17 +201,41 @@ int vu_frontend_set_config(struct vu_frontend *fe, uint32_t offset, const void *
 int vu_frontend_get_mem_slots(struct vu_frontend *fe, uint64_t *slots, struct vl_err *err);
 
 /**
+ * vu_frontend_max_regions() - How many regions the back-end can have
+ * @fe:		Front-end, with features negotiated.
+ * @max:	Set on success: its slots, or a memory table's where it has none; never
+ *		more than this front-end manages.
+ * @err:	What went wrong, may be NULL.
+ */
+int vu_frontend_max_regions(struct vu_frontend *fe, unsigned int *max, struct vl_err *err);
+
+/**
  * vu_frontend_add_region() - Hand one more region over
  * @fe:		Front-end.
  * @region:	Region.
  * @err:	What went wrong, may be NULL.
  *
- * Return: also %-ENOSPC, where vu_frontend_get_mem_slots() told that there is no room.
+ * By ADD_MEM_REG. To a back-end without CONFIGURE_MEM_SLOTS it is the memory table
+ * again, with one more.
+ *
+ * Return: 0, %-ENOSPC if the back-end takes no more, or as
+ * vu_frontend_set_mem_table().
  */
 int vu_frontend_add_region(struct vu_frontend *fe, const struct vu_frontend_region *region,
 			   struct vl_err *err);
 
-/** vu_frontend_remove_region() - Take a region away: no vring may be in it. */
+/**
+ * vu_frontend_remove_region() - Take a region away: no vring may be in it
+ * @fe:		Front-end.
+ * @region:	As it was added.
+ * @err:	What went wrong, may be NULL.
+ *
+ * By REM_MEM_REG, or as vu_frontend_add_region(). After it the back-end reads and
+ * writes there no more.
+ *
+ * Return: 0, %-ENOENT if the back-end has no such region, or as
+ * vu_frontend_set_mem_table().
+ */
 int vu_frontend_remove_region(struct vu_frontend *fe, const struct vu_frontend_region *region,
 			      struct vl_err *err);
 
@@ -284,7 +309,7 @@ int vu_frontend_serve(struct vu_frontend *fe, unsigned int timeout_ms);
 /**
  * vu_frontend_set_mem_table() - Hand over the guest's memory
  * @fe:		Front-end.
- * @regions:	1 to 8 of them.
+ * @regions:	1 to 8 of them; more with CONFIGURE_MEM_SLOTS, which are added then.
  * @nr:		Count.
  * @err:	What went wrong, may be NULL.
  *

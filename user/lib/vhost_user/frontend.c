@@ -126,7 +126,6 @@ int vu_frontend_connect(struct vu_frontend **fe, const char *path, unsigned int 
 		return vl_err_set(err, -ENOMEM, "cannot connect to %s: out of memory", path);
 	f->timeout_ms = timeout_ms;
 	f->reply_fd = -1;
-	f->slots = UINT64_MAX;
 	ret = loop_create(&f->loop, err);
 	if (ret)
 		goto out_destroy;

@@ -16,6 +16,10 @@
 #include <vringlab/loop.h>
 #include <vringlab/vhost_user_conn.h>
 #include <vringlab/vhost_user_frontend.h>
+#include <vringlab/vring_mem.h>
+
+/* No back-end is known that takes more. */
+#define FRONTEND_REGIONS_MAX VRING_MEM_REGIONS_MAX
 
 /**
  * struct frontend_channel - Messages of the back-end
@@ -42,10 +46,10 @@ struct frontend_channel {
  * @reply:	Its reply.
  * @reply_size:	Bytes of @reply.
  * @reply_fd:	The fd that came with it, -1 for none.
- * @slots:	Most regions, as far as it is known.
- * @nr_regions:	Those that the back-end has.
  * @failure:	How the connection ended; code 0 while it has not.
  * @channel:	Messages of the back-end.
+ * @nr_regions:	Of @regions.
+ * @regions:	What the back-end has of memory.
  */
 struct vu_frontend {
 	struct loop *loop;
@@ -59,10 +63,10 @@ struct vu_frontend {
 	union vu_payload reply;
 	uint32_t reply_size;
 	int reply_fd;
-	uint64_t slots;
-	unsigned int nr_regions;
 	struct vl_err failure;
 	struct frontend_channel channel;
+	unsigned int nr_regions;
+	struct vu_frontend_region regions[FRONTEND_REGIONS_MAX];
 };
 
 static inline bool has_protocol(const struct vu_frontend *fe, unsigned int bit)
