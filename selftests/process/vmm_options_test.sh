@@ -64,7 +64,7 @@ help_states_each_option()
 	run "$vringlab" vmm --help
 	[ "$status" -eq 0 ] || return 1
 	for option in count depth doorbell dump-regs guest help json kvm memory queue-size \
-		size socket timeout wait; do
+		reconnect size socket timeout wait; do
 		grep -q -- "^  --$option " "$tmp/out" || return 1
 	done
 }

@@ -43,6 +43,7 @@ enum {
 	OPT_KVM,
 	OPT_MEMORY,
 	OPT_QUEUE_SIZE,
+	OPT_RECONNECT,
 	OPT_SIZE,
 	OPT_SOCKET,
 	OPT_TIMEOUT,
@@ -60,6 +61,7 @@ static const struct option long_options[] = {
 	{ "kvm", required_argument, NULL, OPT_KVM },
 	{ "memory", required_argument, NULL, OPT_MEMORY },
 	{ "queue-size", required_argument, NULL, OPT_QUEUE_SIZE },
+	{ "reconnect", no_argument, NULL, OPT_RECONNECT },
 	{ "size", required_argument, NULL, OPT_SIZE },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
@@ -83,6 +85,7 @@ static void usage(FILE *f)
 	      "  --help              print this\n\n"
 	      "ring-ping only:\n"
 	      "  --socket PATH       vhost-user back-end that serves the virtqueue\n"
+	      "  --reconnect         when the back-end is lost, go on with the next one there\n"
 	      "  --count N           iterations, each of which is one kick (default 1000)\n"
 	      "  --size BYTES        of each buffer, K and M allowed (default 64)\n"
 	      "  --queue-size N      descriptors, a power of two (default 256)\n"
@@ -177,6 +180,10 @@ static int parse_ping_option(int opt, const char *name, struct vmm_options *o)
 		break;
 	case OPT_QUEUE_SIZE:
 		ret = parse_u32(name, optarg, VMM_RING_PING_QUEUE_MAX, &o->ping.queue_size);
+		break;
+	case OPT_RECONNECT:
+		o->reconnect = true;
+		ret = 0;
 		break;
 	case OPT_SIZE:
 		ret = parse_size(optarg, &o->ping.payload_bytes);

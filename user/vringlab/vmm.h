@@ -13,6 +13,7 @@
 
 struct vl_err;
 struct vmm_guest_io;
+struct vu_session;
 
 struct vmm_options {
 	const char *guest;
@@ -23,15 +24,17 @@ struct vmm_options {
 	uint64_t timeout_ns; /* 0 while not given */
 	bool dump_regs;
 	bool json;
+	bool reconnect;
 };
 
 /* vmm_run.c */
 /*
- * Runs the guest until it ends, a signal or the deadline comes, or the back-end
- * (a socket, or -1) hangs up. Returns 0 if it ended by itself, whatever its
+ * Runs the guest until it ends, a signal or the deadline comes, or the back-end of
+ * @session (or NULL) is lost for good: a session that persists gets the next one,
+ * and the guest runs on meanwhile. Returns 0 if it ended by itself, whatever its
  * status; else a negative errno with @err filled.
  */
-int vmm_run(const struct vmm_options *options, struct vmm_vcpu *vcpu, int backend_fd,
+int vmm_run(const struct vmm_options *options, struct vmm_vcpu *vcpu, struct vu_session *session,
 	    struct vmm_guest_io *io, struct vmm_vcpu_result *result, struct vl_err *err);
 int vmm_exit_code(int code);
 
@@ -42,7 +45,8 @@ int vmm_run_ping(const struct vmm_options *options);
 /* vmm_report.c */
 void vmm_report_hello(const struct vmm_options *options, const struct vmm_vcpu_result *result,
 		      bool ok);
+/* @lost: back-ends. */
 void vmm_report_ping(const struct vmm_options *options, const struct vmm_ring_ping_result *ping,
-		     const struct vmm_vcpu_result *result, bool ok);
+		     const struct vmm_vcpu_result *result, uint64_t lost, bool ok);
 
 #endif /* VRINGLAB_CMD_VMM_H */

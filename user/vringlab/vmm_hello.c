@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <stddef.h>
 #include <unistd.h>
 
 #include <vringlab/err.h>
@@ -42,7 +43,7 @@ int vmm_run_hello(const struct vmm_options *options)
 		ret = fail(&err, vmm_exit_code(ret));
 		goto out_destroy;
 	}
-	ret = vmm_run(options, vcpu, -1, &io, &result, &err);
+	ret = vmm_run(options, vcpu, NULL, &io, &result, &err);
 	vmm_report_hello(options, &result, !ret);
 	if (ret)
 		ret = fail(&err, EXIT_FAILED);

@@ -4,9 +4,10 @@
 #include <unistd.h>
 
 #include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 
 #include <vringlab/err.h>
-#include <vringlab/vhost_user_frontend.h>
+#include <vringlab/vhost_user_session.h>
 #include <vringlab/vmm_guest.h>
 
 #include "command.h"
@@ -17,33 +18,59 @@
 
 #define VRING 0u
 
-static int start_vring(struct vu_frontend *fe, const struct vmm_ring_ping *ping, struct vl_err *err)
+struct ping_session {
+	struct vmm_ring_ping ping;
+	struct vu_session session;
+};
+
+/* Where a back-end goes on that knows nothing of the ring: behind what was served. */
+static uint16_t first_avail(const struct vmm_ring_ping *ping)
 {
-	const struct vmm_memory *mem = ping->memory;
-	struct vu_frontend_region region = {
-		.guest_addr = mem->gpa,
-		.user_addr = (uintptr_t)mem->host,
-		.size = mem->size,
-		.fd = mem->fd,
-	};
-	struct vu_frontend_vring vring = {
+	const struct vring_used *used = ping->used;
+
+	return __atomic_load_n(&used->idx, __ATOMIC_ACQUIRE);
+}
+
+static int start_vring(struct ping_session *s, struct vu_frontend *fe, struct vl_err *err)
+{
+	const struct vmm_ring_ping *ping = &s->ping;
+	const struct vu_frontend_vring vring = {
 		.index = VRING,
 		.num = ping->config.queue_size,
+		.base = first_avail(ping),
 		.desc = (uintptr_t)ping->desc,
 		.avail = (uintptr_t)ping->avail,
 		.used = (uintptr_t)ping->used,
 		.kick_fd = ping->kick_fd,
 		.call_fd = ping->call_fd,
 	};
-	int ret;
+	int ret = vu_frontend_start_vring(fe, &vring, err);
 
-	ret = vu_frontend_negotiate(fe, 1ull << VIRTIO_F_VERSION_1, err);
-	if (ret)
-		return ret;
-	ret = vu_frontend_set_mem_table(fe, &region, 1, err);
-	if (ret)
-		return ret;
-	return vu_frontend_start_vring(fe, &vring, err);
+	if (!ret && s->session.lost)
+		vu_session_renotify(&vring);
+	return ret;
+}
+
+static int hand_over(struct ping_session *s, struct vu_frontend *fe, struct vl_err *err)
+{
+	const struct vmm_memory *mem = s->ping.memory;
+	const struct vu_frontend_region region = {
+		.guest_addr = mem->gpa,
+		.user_addr = (uintptr_t)mem->host,
+		.size = mem->size,
+		.fd = mem->fd,
+	};
+	int ret = vu_frontend_set_mem_table(fe, &region, 1, err);
+
+	return ret ? ret : start_vring(s, fe, err);
+}
+
+/* The first back-end is there before the guest is. */
+static int start(void *ctx, struct vu_frontend *fe, struct vl_err *err)
+{
+	struct ping_session *s = ctx;
+
+	return s->ping.vm ? hand_over(s, fe, err) : 0;
 }
 
 /* The back-end must have taken every chain: the index is modulo 2^16. */
@@ -67,57 +94,99 @@ static void add_progress(const struct vmm_ring_ping *ping, const struct vmm_ring
 		      r->started, ping->config.count, r->kicks, r->interrupts);
 }
 
-static int run(const struct vmm_options *options, struct vu_frontend *fe,
-	       struct vmm_ring_ping *ping, struct vl_err *err)
+/* A back-end that is lost here has served all: the next one tells where. */
+static int stop(struct vu_session *session, uint32_t *base, struct vl_err *err)
+{
+	int ret = vu_frontend_stop_vring(session->fe, VRING, base, err);
+
+	while (ret && vu_session_may_retry(session, ret)) {
+		ret = vu_session_reconnect(session, err);
+		if (!ret)
+			ret = vu_frontend_stop_vring(session->fe, VRING, base, err);
+	}
+	return ret;
+}
+
+static int run(const struct vmm_options *options, struct ping_session *s, struct vl_err *err)
 {
 	struct vmm_guest_io io = { .console_fd = STDOUT_FILENO };
 	struct vmm_ring_ping_result counted;
 	struct vmm_vcpu_result result;
 	uint32_t base = 0;
-	int ret, stopped;
+	int ret;
 
-	ret = vmm_run(options, ping->vcpu, vu_frontend_fd(fe), &io, &result, err);
-	vmm_ring_ping_result(ping, &counted);
-	/* the first failure is the one to tell */
-	stopped = vu_frontend_stop_vring(fe, VRING, &base, ret ? NULL : err);
+	ret = vmm_run(options, s->ping.vcpu, &s->session, &io, &result, err);
+	vmm_ring_ping_result(&s->ping, &counted);
 	if (ret)
-		add_progress(ping, &counted, err);
-	else if (stopped)
-		ret = stopped;
+		add_progress(&s->ping, &counted, err);
 	else
-		ret = vmm_ring_ping_check(ping, io.status, err);
+		ret = stop(&s->session, &base, err);
 	if (!ret)
-		ret = check_base(ping, base, err);
-	vmm_report_ping(options, &counted, &result, !ret);
+		ret = vmm_ring_ping_check(&s->ping, io.status, err);
+	if (!ret)
+		ret = check_base(&s->ping, base, err);
+	vmm_report_ping(options, &counted, &result, s->session.lost, !ret);
 	return ret;
+}
+
+static void init_session(struct ping_session *s, const struct vmm_options *options)
+{
+	const struct vu_session_config config = {
+		.path = options->socket,
+		.timeout_ms = REPLY_TIMEOUT_MS,
+		.wish = {
+			.required = 1ull << VIRTIO_F_VERSION_1,
+			.protocol = vu_feature(VU_PROTOCOL_F_REPLY_ACK),
+		},
+		.num_queues = VRING + 1,
+		.queue_size = options->ping.queue_size,
+		.persist = options->reconnect,
+		.record = true,
+		.start = start,
+		.ctx = s,
+	};
+
+	vu_session_init(&s->session, &config);
+}
+
+static int run_connected(const struct vmm_options *options, struct ping_session *s,
+			 struct vl_err *err)
+{
+	int ret = hand_over(s, s->session.fe, err);
+
+	if (ret && vu_session_may_retry(&s->session, ret))
+		ret = vu_session_reconnect(&s->session, err);
+	return ret ? ret : run(options, s, err);
 }
 
 int vmm_run_ping(const struct vmm_options *options)
 {
 	struct vmm_ring_ping_config config = options->ping;
-	struct vu_frontend *fe = NULL;
-	struct vmm_ring_ping ping;
+	struct ping_session s = { 0 };
 	struct vl_err err;
 	int ret;
 
 	config.kvm_path = options->kvm_path;
+	init_session(&s, options);
 	/* first, because it fails more often than KVM does, and sooner */
-	ret = vu_frontend_connect(&fe, options->socket, REPLY_TIMEOUT_MS, &err);
-	if (ret)
-		return fail(&err, ret == -EPERM || ret == -ENOSYS ? EXIT_UNSUPPORTED : EXIT_FAILED);
-	ret = vmm_ring_ping_create(&ping, &config, &err);
+	ret = vu_session_connect(&s.session, &err);
+	if (ret) {
+		ret = fail(&err, ret == -EPERM || ret == -ENOSYS || ret == -ENOTSUP ?
+					 EXIT_UNSUPPORTED :
+					 EXIT_FAILED);
+		goto out_disconnect;
+	}
+	ret = vmm_ring_ping_create(&s.ping, &config, &err);
 	if (ret) {
 		ret = fail(&err, vmm_exit_code(ret));
 		goto out_disconnect;
 	}
-	ret = start_vring(fe, &ping, &err);
-	if (!ret)
-		ret = run(options, fe, &ping, &err);
+	ret = run_connected(options, &s, &err);
 	if (ret)
 		ret = fail(&err, EXIT_FAILED);
-	vmm_ring_ping_destroy(&ping);
+	vmm_ring_ping_destroy(&s.ping);
 
 out_disconnect:
-	vu_frontend_destroy(fe);
+	vu_session_destroy(&s.session);
 	return ret;
 }

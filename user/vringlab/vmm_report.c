@@ -92,7 +92,7 @@ static struct json_object *json_rtt(const struct vmm_ring_ping_result *ping)
 
 static void report_ping_json(const struct vmm_options *options,
 			     const struct vmm_ring_ping_result *ping,
-			     const struct vmm_vcpu_result *result, bool ok)
+			     const struct vmm_vcpu_result *result, uint64_t lost, bool ok)
 {
 	struct json_object *obj = json_head(options, result, ok);
 
@@ -110,6 +110,7 @@ static void report_ping_json(const struct vmm_options *options,
 	add_u64(obj, "buffers", ping->buffers);
 	add_u64(obj, "mismatches", ping->mismatches);
 	add_u64(obj, "errors", ping->errors);
+	add_u64(obj, "reconnects", lost);
 	add_u64(obj, "tsc-khz", ping->tsc_khz);
 	json_object_object_add(obj, "round-trip", json_rtt(ping));
 	print_json(obj);
@@ -148,10 +149,10 @@ static void print_count(const char *name, uint64_t count, const char *what)
 }
 
 void vmm_report_ping(const struct vmm_options *options, const struct vmm_ring_ping_result *ping,
-		     const struct vmm_vcpu_result *result, bool ok)
+		     const struct vmm_vcpu_result *result, uint64_t lost, bool ok)
 {
 	if (options->json) {
-		report_ping_json(options, ping, result, ok);
+		report_ping_json(options, ping, result, lost, ok);
 		return;
 	}
 	printf("# guest ring-ping %s: %" PRIu64 " iterations of %u x %u bytes,\n"
@@ -168,6 +169,8 @@ void vmm_report_ping(const struct vmm_options *options, const struct vmm_ring_pi
 		    "of these, with nothing new in the used ring");
 	print_count("buffers", ping->buffers, "answers taken from the used ring");
 	print_count("mismatches", ping->mismatches, "answers with wrong bytes or length");
+	if (options->reconnect)
+		print_count("reconnects", lost, "back-ends that were lost");
 	print_count("user-exits", result->exits, "exits that KVM could not handle itself");
 	print_rtt(ping);
 }

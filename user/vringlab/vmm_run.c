@@ -9,6 +9,7 @@
 
 #include <vringlab/err.h>
 #include <vringlab/fd.h>
+#include <vringlab/vhost_user_session.h>
 #include <vringlab/vmm_guest.h>
 #include <vringlab/vmm_regs.h>
 
@@ -17,11 +18,16 @@
 #include "vmm.h"
 
 #define NSEC_PER_SEC 1000000000ull
+#define NSEC_PER_MSEC 1000000ull
+
+/* Between two tries to connect to the next back-end. */
+#define RETRY_NS NSEC_PER_MSEC
 
 /* What ends a guest that does not end by itself. */
 struct vmm_run_until {
 	uint64_t timeout_ns;
-	int backend_fd;
+	struct vu_session *session;
+	uint64_t lost_ns; /* since then there is no back-end; 0 while there is */
 };
 
 static uint64_t now_ns(void)
@@ -46,45 +52,94 @@ static void dump(const struct vmm_vcpu *vcpu, const char *when)
 	vmm_regs_print(stderr, &regs);
 }
 
-/* Returns 0 when the vCPU is done, -EINTR, -ECONNRESET or -ETIMEDOUT. */
-static int wait_for_end(const struct vmm_vcpu *vcpu, int signal_fd,
-			const struct vmm_run_until *until, struct vl_err *err)
+/* One try to go on with the next back-end. Returns 0 also for the time being. */
+static int try_next(struct vmm_run_until *until, uint64_t now, struct vl_err *err)
+{
+	struct vu_session *session = until->session;
+	int ret = vu_session_try(session, err);
+
+	if (!ret) {
+		until->lost_ns = 0;
+		return 0;
+	}
+	if (!vu_session_may_retry(session, ret) ||
+	    now - until->lost_ns >= session->config.timeout_ms * NSEC_PER_MSEC)
+		return vl_err_prefix(err, "the back-end was lost");
+	return 0;
+}
+
+static int lose(struct vmm_run_until *until, uint64_t now, struct vl_err *err)
+{
+	if (!until->session->config.persist)
+		return vl_err_set(err, -ECONNRESET, "the back-end has closed the connection");
+	until->session->lost++;
+	until->lost_ns = now;
+	return 0;
+}
+
+static int check_signal(int signal_fd, struct vl_err *err)
+{
+	struct signalfd_siginfo info;
+
+	/* taken off, or it would strike when it is unblocked */
+	if (read(signal_fd, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	return vl_err_set(err, -EINTR, "stopped by SIG%s", sigabbrev_np(info.ssi_signo));
+}
+
+static int check_time(const struct vmm_run_until *until, uint64_t left, struct vl_err *err)
+{
+	char text[OUTPUT_TIME_SIZE];
+
+	if (left)
+		return 0;
+	return vl_err_set(err, -ETIMEDOUT, "the guest did not end within %s (--timeout)",
+			  output_time(text, until->timeout_ns, false));
+}
+
+static int wait_a_while(struct pollfd *fds, unsigned int nr, uint64_t ns, struct vl_err *err)
+{
+	struct timespec ts = { ns / NSEC_PER_SEC, ns % NSEC_PER_SEC };
+
+	for (unsigned int i = 0; i < nr; i++)
+		fds[i].revents = 0;
+	if (ppoll(fds, nr, &ts, NULL) < 0 && errno != EINTR)
+		return vl_err_set(err, -errno, "cannot wait for the guest: %s", vl_strerror(errno));
+	return 0;
+}
+
+/* Returns 0 when the vCPU is done, -EINTR, -ECONNRESET, -ETIMEDOUT or another errno. */
+static int wait_for_end(const struct vmm_vcpu *vcpu, int signal_fd, struct vmm_run_until *until,
+			struct vl_err *err)
 {
 	struct pollfd fds[] = {
 		{ .fd = vmm_vcpu_done_fd(vcpu), .events = POLLIN },
 		{ .fd = signal_fd, .events = POLLIN },
 		/* no event but the end of the connection; -1 is ignored */
-		{ .fd = until->backend_fd },
+		{ .fd = -1 },
 	};
 	uint64_t deadline = now_ns() + until->timeout_ns;
-	struct signalfd_siginfo info;
-	char text[OUTPUT_TIME_SIZE];
+	int ret = 0;
 
-	for (;;) {
+	while (!ret) {
 		uint64_t now = now_ns();
 		uint64_t left = now < deadline ? deadline - now : 0;
-		struct timespec ts = { left / NSEC_PER_SEC, left % NSEC_PER_SEC };
-		int ret = ppoll(fds, 3, &ts, NULL);
 
-		if (ret < 0 && errno != EINTR)
-			return vl_err_set(err, -errno, "cannot wait for the guest: %s",
-					  vl_strerror(errno));
-		if (ret < 0)
-			continue;
-		if (fds[0].revents)
-			return 0;
-		/* taken off, or it would strike when it is unblocked */
-		if (fds[1].revents && read(signal_fd, &info, sizeof(info)) == sizeof(info))
-			return vl_err_set(err, -EINTR, "stopped by SIG%s",
-					  sigabbrev_np(info.ssi_signo));
-		if (fds[2].revents)
-			return vl_err_set(err, -ECONNRESET,
-					  "the back-end has closed the connection");
+		fds[2].fd = until->session && !until->lost_ns ? vu_session_fd(until->session) : -1;
+		ret = wait_a_while(fds, 3, until->lost_ns && left > RETRY_NS ? RETRY_NS : left,
+				   err);
+		if (ret || fds[0].revents)
+			break;
+		if (fds[1].revents)
+			ret = check_signal(signal_fd, err);
+		if (!ret && fds[2].revents)
+			ret = lose(until, now, err);
+		if (!ret && until->lost_ns)
+			ret = try_next(until, now, err);
 		if (!ret)
-			return vl_err_set(err, -ETIMEDOUT,
-					  "the guest did not end within %s (--timeout)",
-					  output_time(text, until->timeout_ns, false));
+			ret = check_time(until, left, err);
 	}
+	return ret;
 }
 
 /* An error of the wait stands; else the vCPU's own result decides. */
@@ -110,7 +165,7 @@ static int verdict(int waited, const struct vmm_vcpu *vcpu, const struct vmm_vcp
 }
 
 static int run_with_signals(struct vmm_vcpu *vcpu, struct vmm_guest_io *io,
-			    const struct vmm_run_until *until, int signal_fd,
+			    struct vmm_run_until *until, int signal_fd,
 			    struct vmm_vcpu_result *result, struct vl_err *err)
 {
 	int ret;
@@ -124,10 +179,10 @@ static int run_with_signals(struct vmm_vcpu *vcpu, struct vmm_guest_io *io,
 	return verdict(ret, vcpu, result, err);
 }
 
-int vmm_run(const struct vmm_options *options, struct vmm_vcpu *vcpu, int backend_fd,
+int vmm_run(const struct vmm_options *options, struct vmm_vcpu *vcpu, struct vu_session *session,
 	    struct vmm_guest_io *io, struct vmm_vcpu_result *result, struct vl_err *err)
 {
-	struct vmm_run_until until = { options->timeout_ns, backend_fd };
+	struct vmm_run_until until = { .timeout_ns = options->timeout_ns, .session = session };
 	sigset_t stop, saved;
 	int signal_fd, ret;
 

@@ -8,6 +8,7 @@
  *	frontend_ring.c		virtqueues
  *	frontend_migrate.c	dirty log, inflight region, device state
  *	frontend_channel.c	messages of the back-end
+ *	session.c		a connection that is made again
  */
 #ifndef VHOST_USER_FRONTEND_H
 #define VHOST_USER_FRONTEND_H
