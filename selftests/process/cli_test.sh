@@ -76,7 +76,7 @@ socket_in_a_missing_folder_fails()
 }
 
 ktap_print_header
-ktap_set_plan 27
+ktap_set_plan 29
 
 check "--help goes to stdout" help_is_good
 check "--help lists every command" help_lists_every_command
@@ -92,6 +92,10 @@ check "backend without a kind is a usage error" usage_error_of_command backend
 check "backend without --socket is a usage error" usage_error_of_command backend loopback
 check "backend with an unknown kind is a usage error" \
 	usage_error_of_command backend no-such-kind --socket "$tmp/x.sock"
+check "drive names an option of another device" \
+	usage_error_of_command drive net --socket "$tmp/x.sock" --rw read
+check "drive has no packet of 63 bytes" \
+	usage_error_of_command drive net --socket "$tmp/x.sock" --size 63
 check "vmm without a guest is a usage error" usage_error_of_command vmm
 check "backend says which socket it cannot make" socket_in_a_missing_folder_fails
 if [ -e /sys/module/vringlab ]; then

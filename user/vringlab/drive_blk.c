@@ -17,7 +17,10 @@
 #include "drive.h"
 
 #define SECTOR 512u
-#define STATUS_OFFSET 2048u
+/* A slot: header and status, then the data. */
+#define STATUS_OFFSET 256u
+#define DATA_OFFSET 512u
+
 #define NO_STATUS 0xff
 
 /**
@@ -41,7 +44,7 @@ static int open_disk(struct drive *d, struct vl_err *err)
 	__le64 sectors;
 	int ret;
 
-	ret = vu_frontend_get_config(d->fe, 0, &sectors, sizeof(sectors), err);
+	ret = vu_frontend_get_config(d->session.fe, 0, &sectors, sizeof(sectors), err);
 	if (ret)
 		return ret;
 	if (__builtin_mul_overflow(le64toh(sectors), SECTOR, &capacity))
@@ -108,26 +111,12 @@ static uint64_t content_name(uint64_t block, uint32_t version)
 	return block << 24 ^ version;
 }
 
-static void fill(uint8_t *data, uint64_t size, uint64_t name)
-{
-	for (uint64_t i = 0; i < size / sizeof(uint64_t); i++)
-		((uint64_t *)data)[i] = drive_word(name, i);
-}
-
-static bool is_filled(const uint8_t *data, uint64_t size, uint64_t name)
-{
-	for (uint64_t i = 0; i < size / sizeof(uint64_t); i++)
-		if (((const uint64_t *)data)[i] != drive_word(name, i))
-			return false;
-	return true;
-}
-
-static void build(struct drive *d, struct drive_request *req, struct vring_buf *bufs,
-		  unsigned int *nr_out)
+static void build(struct drive *d, struct drive_queue *q, struct drive_request *req,
+		  struct vring_buf *bufs, unsigned int *nr_out, unsigned int *nr_in)
 {
 	struct disk *disk = d->device;
-	uint8_t *host = drive_slot_host(d, req->slot);
-	uint64_t gpa = drive_slot_gpa(d, req->slot);
+	uint8_t *host = drive_slot_host(d, q, req->slot);
+	uint64_t gpa = drive_slot_gpa(d, q, req->slot);
 	struct virtio_blk_outhdr *hdr = (void *)host;
 
 	req->write = pick_write(d);
@@ -139,18 +128,19 @@ static void build(struct drive *d, struct drive_request *req, struct vring_buf *
 	};
 	host[STATUS_OFFSET] = NO_STATUS;
 	bufs[0] = (struct vring_buf){ gpa, sizeof(*hdr) };
-	bufs[1] = (struct vring_buf){ gpa + DRIVE_DATA_OFFSET, d->opt->size };
+	bufs[1] = (struct vring_buf){ gpa + DATA_OFFSET, d->opt->size };
 	bufs[2] = (struct vring_buf){ gpa + STATUS_OFFSET, 1 };
 	*nr_out = req->write ? 2 : 1;
+	*nr_in = req->write ? 1 : 2;
 	if (req->write && d->opt->verify)
-		fill(host + DRIVE_DATA_OFFSET, d->opt->size,
-		     content_name(req->block, disk->version[req->block] + 1));
+		drive_fill(host + DATA_OFFSET, d->opt->size,
+			   content_name(req->block, disk->version[req->block] + 1));
 }
 
-static int check(struct drive *d, const struct drive_request *req, uint32_t written,
-		 struct vl_err *err)
+static int check(struct drive *d, struct drive_queue *q, const struct drive_request *req,
+		 uint32_t written, uint64_t now_ns, struct vl_err *err)
 {
-	const uint8_t *host = drive_slot_host(d, req->slot);
+	const uint8_t *host = drive_slot_host(d, q, req->slot);
 	struct disk *disk = d->device;
 	uint32_t *version = &disk->version[req->block];
 	const char *what = req->write ? "write" : "read";
@@ -167,18 +157,34 @@ static int check(struct drive *d, const struct drive_request *req, uint32_t writ
 	if (req->write)
 		(*version)++;
 	else if (d->opt->verify && *version &&
-		 !is_filled(host + DRIVE_DATA_OFFSET, d->opt->size,
-			    content_name(req->block, *version)))
+		 !drive_is_filled(host + DATA_OFFSET, d->opt->size,
+				  content_name(req->block, *version)))
 		return vl_err_set(err, -EBADMSG, "block %" PRIu64 " is not what its %u. write left",
 				  req->block, *version);
+	drive_count(d, d->opt->size);
+	drive_count_latency(d, now_ns - req->start_ns);
 	return 0;
+}
+
+static const char *check_options(const struct drive_options *opt)
+{
+	return opt->size % SECTOR ? "--size of blk is a multiple of 512" : NULL;
+}
+
+static uint64_t slot_bytes(const struct drive_options *opt, bool supplies)
+{
+	(void)supplies;
+	return DATA_OFFSET + opt->size;
 }
 
 const struct drive_kind drive_blk = {
 	.name = "blk",
+	.size = 4096,
 	.nr_bufs = 3,
 	/* else each write would have to be stable before it is over */
 	.features = 1ull << VIRTIO_BLK_F_FLUSH,
+	.check_options = check_options,
+	.slot_bytes = slot_bytes,
 	.open = open_disk,
 	.build = build,
 	.check = check,

@@ -21,7 +21,7 @@ static const struct {
 /* By nearest rank, the middle of its bucket. */
 static uint64_t quantile(const struct drive_stats *s, unsigned int ppm)
 {
-	uint64_t rank = s->requests * (double)ppm / 1e6, seen = 0;
+	uint64_t rank = s->latencies * (double)ppm / 1e6, seen = 0;
 
 	for (unsigned int i = 0; i < DRIVE_HIST_BUCKETS; i++) {
 		uint64_t middle = vl_hist_start(DRIVE_HIST_SUB_BITS, i) +
@@ -59,21 +59,32 @@ static void report_json(const struct drive *d)
 			       json_object_new_double(per_second(s, s->requests)));
 	add(o, "kicks", s->kicks);
 	add(o, "calls", s->calls);
-	add(o, "reconnects", s->reconnects);
+	add(o, "reconnects", d->session.lost);
+	add(o, "hotplugs", s->hotplugs);
 	add(o, "own-cpu-ns", s->own_cpu_ns);
 	if (s->backend_cpu_ns)
 		add(o, "backend-cpu-ns", s->backend_cpu_ns);
-	if (s->requests) {
+	if (s->latencies) {
 		add(l, "min", s->min_ns);
-		add(l, "mean", s->sum_ns / s->requests);
+		add(l, "mean", s->sum_ns / s->latencies);
 		for (unsigned int i = 0; i < NR_QUANTILES; i++)
 			add(l, quantiles[i].name, quantile(s, quantiles[i].ppm));
 		add(l, "max", s->max_ns);
 	}
 	json_object_object_add(o, "latency-ns", l);
+	if (d->opt->kind->report_json)
+		d->opt->kind->report_json(d, o);
 	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
 						       JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(o);
+}
+
+static void print_latency(const struct drive_stats *s)
+{
+	printf("%-9s min %.1f", "latency", s->min_ns / 1e3);
+	for (unsigned int i = 0; i < NR_QUANTILES; i++)
+		printf("  %s %.1f", quantiles[i].name, quantile(s, quantiles[i].ppm) / 1e3);
+	printf("  max %.1f us\n", s->max_ns / 1e3);
 }
 
 static void report_text(const struct drive *d)
@@ -82,14 +93,15 @@ static void report_text(const struct drive *d)
 
 	printf("%-9s %" PRIu64 " in %.3f s: %.0f/s, %.1f MB/s\n", "requests", s->requests,
 	       s->elapsed_ns / 1e9, per_second(s, s->requests), per_second(s, s->bytes) / 1e6);
-	printf("%-9s %" PRIu64 " kicks, %" PRIu64 " calls, %" PRIu64 " reconnects\n", "events",
-	       s->kicks, s->calls, s->reconnects);
+	if (d->opt->kind->report_text)
+		d->opt->kind->report_text(d);
+	printf("%-9s %" PRIu64 " kicks, %" PRIu64 " calls, %" PRIu64 " reconnects, %" PRIu64
+	       " hotplugs\n",
+	       "events", s->kicks, s->calls, d->session.lost, s->hotplugs);
+	if (s->latencies)
+		print_latency(s);
 	if (!s->requests)
 		return;
-	printf("%-9s min %.1f", "latency", s->min_ns / 1e3);
-	for (unsigned int i = 0; i < NR_QUANTILES; i++)
-		printf("  %s %.1f", quantiles[i].name, quantile(s, quantiles[i].ppm) / 1e3);
-	printf("  max %.1f us\n", s->max_ns / 1e3);
 	printf("%-9s driver %.3f us", "CPU each", s->own_cpu_ns / 1e3 / s->requests);
 	if (s->backend_cpu_ns)
 		printf(", back-end %.3f us", s->backend_cpu_ns / 1e3 / s->requests);

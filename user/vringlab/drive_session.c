@@ -1,143 +1,108 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <vringlab/err.h>
-#include <vringlab/loop.h>
 
 #include "drive.h"
 
-/* Between two tries to connect to a back-end that is being started. */
-#define RETRY_NS 1000000
-
-static uint64_t wanted_protocol(const struct drive *d)
+static uint64_t wanted_protocol(const struct drive_options *opt)
 {
-	uint64_t wanted = vu_feature(VU_PROTOCOL_F_MQ) | vu_feature(VU_PROTOCOL_F_CONFIG) |
-			  vu_feature(VU_PROTOCOL_F_INFLIGHT_SHMFD);
+	uint64_t wanted = vu_feature(VU_PROTOCOL_F_MQ) | vu_feature(VU_PROTOCOL_F_CONFIG);
 
-	if (!d->opt->no_reply_ack)
+	if (!opt->no_reply_ack)
 		wanted |= vu_feature(VU_PROTOCOL_F_REPLY_ACK);
+	if (opt->hotplug && !opt->no_mem_slots)
+		wanted |= vu_feature(VU_PROTOCOL_F_CONFIGURE_MEM_SLOTS);
 	return wanted;
 }
 
-static bool has_inflight(const struct drive *d)
+static int share_memory(struct drive *d, struct vu_frontend *fe, struct vl_err *err)
 {
-	return vu_has_feature(vu_frontend_protocol_features(d->fe), VU_PROTOCOL_F_INFLIGHT_SHMFD);
+	struct vu_frontend_region regions[1 + DRIVE_HOTPLUG_MAX];
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < d->nr_regions; i++)
+		if (d->regions[i].plugged)
+			regions[nr++] = drive_region(d, i);
+	return vu_frontend_set_mem_table(fe, regions, nr, err);
 }
 
-/* The record of what is in flight is what a later back-end goes on from. */
-static int share_inflight(struct drive *d, struct vl_err *err)
+static int share(void *ctx, struct vu_frontend *fe, struct vl_err *err)
 {
-	int ret = 0;
+	struct drive *d = ctx;
+	int ret = drive_hotplug_check(d, err);
 
-	if (d->inflight_fd < 0 && !has_inflight(d)) {
-		if (!d->opt->reconnect)
-			return 0;
-		return vl_err_set(err, -ENOTSUP,
-				  "--reconnect: the back-end does not record what is in flight");
+	if (!ret)
+		ret = share_memory(d, fe, err);
+	for (unsigned int i = 0; !ret && i < d->nr_queues; i++) {
+		const struct vu_frontend_vring vring = drive_vring(d, &d->queues[i]);
+
+		ret = vu_frontend_start_vring(fe, &vring, err);
+		if (!ret && d->session.lost)
+			vu_session_renotify(&vring);
 	}
-	if (d->inflight_fd < 0) {
-		d->inflight.num_queues = d->opt->queue + 1;
-		d->inflight.queue_size = d->opt->num;
-		ret = vu_frontend_get_inflight(d->fe, &d->inflight, &d->inflight_fd, err);
-	}
-	return ret ? ret : vu_frontend_set_inflight(d->fe, &d->inflight, d->inflight_fd, err);
+	return ret;
 }
 
-static int share(struct drive *d, struct vl_err *err)
+void drive_session_init(struct drive *d)
 {
-	const struct vu_frontend_wish wish = {
-		.required = d->features,
-		.optional = d->opt->kind->features,
-		.protocol = wanted_protocol(d),
+	const struct drive_options *opt = d->opt;
+	const struct vu_session_config config = {
+		.path = opt->socket,
+		.timeout_ms = opt->timeout_ns / 1000000,
+		.wish = {
+			.required = drive_options_features(opt),
+			.optional = opt->kind->features,
+			.protocol = wanted_protocol(opt),
+		},
+		.num_queues = d->queues[d->nr_queues - 1].index + 1,
+		.queue_size = opt->num,
+		.persist = opt->reconnect,
+		.record = !opt->kind->paired,
+		.start = share,
+		.ctx = d,
 	};
-	const struct vu_frontend_region region = drive_region(d);
-	const struct vu_frontend_vring vring = drive_vring(d);
-	int ret = vu_frontend_open(d->fe, &wish, err);
 
-	if (!ret)
-		ret = vu_frontend_set_mem_table(d->fe, &region, 1, err);
-	if (!ret)
-		ret = share_inflight(d, err);
-	if (!ret)
-		ret = vu_frontend_start_vring(d->fe, &vring, err);
-	return ret;
-}
-
-static int try_connect(struct drive *d, struct vl_err *err)
-{
-	int ret = vu_frontend_connect(&d->fe, d->opt->socket, d->opt->timeout_ms, err);
-
-	if (ret)
-		return ret;
-	ret = share(d, err);
-	/* what became available while nobody listened had its kick */
-	if (!ret)
-		eventfd_write(d->kick, 1);
-	return ret;
-}
-
-bool drive_may_retry(const struct drive *d, int code)
-{
-	if (!d->opt->reconnect)
-		return false;
-
-	return code == -ENOENT || code == -ECONNREFUSED || code == -ECONNRESET || code == -EPIPE;
-}
-
-int drive_connect(struct drive *d, struct vl_err *err)
-{
-	uint64_t deadline_ns = loop_now_ns() + d->opt->timeout_ms * 1000000ull;
-	const struct timespec retry = { .tv_nsec = RETRY_NS };
-	int ret;
-
-	for (;;) {
-		vu_frontend_destroy(d->fe);
-		d->fe = NULL;
-		ret = try_connect(d, err);
-		if (!ret || !drive_may_retry(d, ret) || loop_now_ns() >= deadline_ns)
-			return ret;
-		nanosleep(&retry, NULL);
-	}
-}
-
-int drive_reconnect(struct drive *d, struct vl_err *err)
-{
-	d->stats.reconnects++;
-	return drive_connect(d, err);
-}
-
-bool drive_is_lost(const struct drive *d)
-{
-	struct pollfd p = { .fd = vu_frontend_fd(d->fe), .events = POLLIN | POLLRDHUP };
-
-	/* between requests it has nothing to say */
-	return p.fd < 0 || poll(&p, 1, 0) != 0;
+	vu_session_init(&d->session, &config);
 }
 
 int drive_backend_pid(const struct drive *d)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
-	int fd = vu_frontend_fd(d->fe);
+	int fd = vu_session_fd(&d->session);
 
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
 		return 0;
 	return cred.pid;
 }
 
-int drive_stop(struct drive *d, struct vl_err *err)
+/* DPDK tells of a packed ring where it takes, and not where it gives back. */
+static bool is_base(const struct drive *d, uint32_t base, uint32_t expected)
 {
-	uint32_t expected = vring_drv_base(&d->drv);
-	uint32_t base;
-	int ret = vu_frontend_stop_vring(d->fe, d->opt->queue, &base, err);
+	return base == expected || (d->opt->packed && base == (expected & UINT16_MAX));
+}
 
-	if (ret || base == expected)
+/* Where a device stops that has nothing to do any more. */
+static int stop(struct drive *d, const struct drive_queue *q, struct vl_err *err)
+{
+	uint32_t expected = vring_drv_base(&q->drv);
+	uint32_t base;
+	int ret = vu_frontend_stop_vring(d->session.fe, q->index, &base, err);
+
+	/* buffers that nothing came for may have been taken or not */
+	if (ret || q->supplies || is_base(d, base, expected))
 		return ret;
 	return vl_err_set(err, -EPROTO, "the back-end stopped at base 0x%x, not 0x%x", base,
 			  expected);
+}
+
+int drive_stop(struct drive *d, struct vl_err *err)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < d->nr_queues; i++)
+		ret = stop(d, &d->queues[i], err);
+	return ret;
 }
