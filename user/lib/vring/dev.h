@@ -143,6 +143,28 @@ static inline bool order_next(struct vring_dev *vq, uint16_t *id, uint32_t *writ
 	return true;
 }
 
+/*
+ * IN_ORDER: are these the next, so that none is held back and none waits for them?
+ * Then they are taken out of the order.
+ */
+static inline bool order_take_batch(struct vring_dev *vq, const struct vring_chain *chains,
+				    unsigned int nr)
+{
+	unsigned int at = vq->order_head;
+
+	if (unlikely(vq->nr_held || nr > vq->order_nr))
+		return false;
+	for (unsigned int i = 0; i < nr; i++) {
+		if (unlikely(vq->order[at] != chains[i].id))
+			return false;
+		if (++at == vq->ring.num)
+			at = 0;
+	}
+	vq->order_head = at;
+	vq->order_nr -= nr;
+	return true;
+}
+
 /* What the device is to be told at once, for it is the device's mistake. */
 static inline void assert_in_flight(const struct vring_dev *vq, const struct vring_chain *chain)
 {
@@ -160,12 +182,14 @@ bool split_empty(const struct vring_dev *vq);
 void split_kick_disable(struct vring_dev *vq);
 bool split_kick_enable(struct vring_dev *vq);
 
-/* dev_packed.c */
-int packed_pop_batch(struct vring_dev *vq, struct vring_chain *chains, unsigned int nr);
-void packed_unpop(struct vring_dev *vq, const struct vring_chain *chain);
+/* dev_packed_used.c */
 void packed_push_batch(struct vring_dev *vq, const struct vring_chain *chains,
 		       const uint32_t *written, unsigned int nr);
 bool packed_should_call(struct vring_dev *vq);
+
+/* dev_packed.c */
+int packed_pop_batch(struct vring_dev *vq, struct vring_chain *chains, unsigned int nr);
+void packed_unpop(struct vring_dev *vq, const struct vring_chain *chain);
 bool packed_empty(const struct vring_dev *vq);
 void packed_kick_disable(struct vring_dev *vq);
 bool packed_kick_enable(struct vring_dev *vq);

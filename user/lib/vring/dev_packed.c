@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Device side of a packed virtqueue, VIRTIO 1.2 section 2.8.
+ * Device side of a packed virtqueue, VIRTIO 1.2 section 2.8: what is taken, and kicks.
  */
 #include "dev.h"
-
-#define AVAIL (1u << VRING_PACKED_DESC_F_AVAIL)
-#define USED (1u << VRING_PACKED_DESC_F_USED)
 
 /* All but the flags, which were read before and said that the rest is valid. */
 static inline struct desc read_desc(const struct vring_packed_desc *shared, uint16_t flags)
@@ -64,7 +61,7 @@ static int walk(struct vring_dev *vq, struct vring_chain *chain, struct desc des
 	}
 }
 
-static inline int pop(struct vring_dev *vq, struct vring_chain *chain)
+static int pop(struct vring_dev *vq, struct vring_chain *chain)
 {
 	const struct vring_packed_desc *shared = &vq->ring.ring[vq->avail_idx];
 	struct taken taken = { .nr = 1 };
@@ -79,13 +76,9 @@ static inline int pop(struct vring_dev *vq, struct vring_chain *chain)
 	if (unlikely(vq->descs_out >= vq->ring.num))
 		return -EPROTO;
 	desc = read_desc(shared, flags);
-	if (likely(!vq->inflight && chain_set_single(vq, chain, &desc))) {
-		taken.id = desc.next;
-	} else {
-		ret = walk(vq, chain, desc, &taken);
-		if (ret)
-			return ret;
-	}
+	ret = walk(vq, chain, desc, &taken);
+	if (ret)
+		return ret;
 	/* an id that is in flight already would be given back twice */
 	if (unlikely(taken.id >= vq->ring.num || vq->slots[taken.id].in_flight))
 		return -EINVAL;
@@ -143,6 +136,46 @@ static int pop_recovered(struct vring_dev *vq, struct vring_chain *chain)
 	return 0;
 }
 
+/*
+ * Chains that are one descriptor in the region that was hit last, by far the most, with
+ * what is needed of the ring in registers: between two descriptors that another
+ * processor wrote the compiler must assume that all has changed. Returns how many,
+ * up to the first that is anything else; that one is not touched.
+ */
+static unsigned int pop_singles(struct vring_dev *vq, struct vring_chain *chains, unsigned int nr)
+{
+	const struct vring_packed_desc *ring = vq->ring.ring;
+	struct vring_dev_slot *slots = vq->slots;
+	const unsigned int num = vq->ring.num;
+	unsigned int idx = vq->avail_idx, n;
+	bool wrap = vq->avail_wrap;
+
+	if (nr > num - vq->descs_out)
+		nr = num - vq->descs_out;
+	for (n = 0; n < nr; n++) {
+		/* as in pop() */
+		uint16_t flags = load_acquire_16(&ring[idx].flags);
+		struct desc desc;
+
+		if (!packed_is_available(flags, wrap))
+			break;
+		desc = read_desc(&ring[idx], flags);
+		if (unlikely(desc.next >= num || slots[desc.next].in_flight ||
+			     !chain_set_single(vq, &chains[n], &desc)))
+			break;
+		slots[desc.next].nr_descs = 1;
+		chain_taken(vq, &chains[n], desc.next);
+		if (unlikely(++idx == num)) {
+			idx = 0;
+			wrap = !wrap;
+		}
+	}
+	vq->avail_idx = idx;
+	vq->avail_wrap = wrap;
+	vq->descs_out += n;
+	return n;
+}
+
 int packed_pop_batch(struct vring_dev *vq, struct vring_chain *chains, unsigned int nr)
 {
 	unsigned int n = 0;
@@ -153,6 +186,10 @@ int packed_pop_batch(struct vring_dev *vq, struct vring_chain *chains, unsigned 
 		n += !ret;
 	}
 	while (n < nr && !ret) {
+		if (likely(!vq->inflight))
+			n += pop_singles(vq, chains + n, nr - n);
+		if (n == nr)
+			break;
 		ret = pop(vq, &chains[n]);
 		n += !ret;
 	}
@@ -176,135 +213,6 @@ void packed_unpop(struct vring_dev *vq, const struct vring_chain *chain)
 		vq->avail_wrap = !vq->avail_wrap;
 	}
 	vq->avail_idx -= nr;
-}
-
-/*
- * Used descriptors that are written. The first one is kept back: the driver, which
- * reads them in order, sees none of the others before it.
- */
-struct batch {
-	struct vring_packed_desc *first;
-	uint64_t first_word;
-	uint16_t idx;
-	bool wrap;
-	unsigned int descs;
-};
-
-static struct batch begin(const struct vring_dev *vq)
-{
-	return (struct batch){ .idx = vq->used_idx, .wrap = vq->used_wrap };
-}
-
-/* len, id and flags: the address is none of a used descriptor's fields */
-static inline void write_used(const struct vring_dev *vq, struct vring_packed_desc *desc,
-			      uint64_t word)
-{
-	store_release_64((__virtio64 *)&desc->len, word);
-	if (unlikely(vq->log_used))
-		log_ring_write(vq, desc, 0, sizeof(*desc));
-}
-
-static void publish(struct vring_dev *vq, struct batch *batch)
-{
-	if (!batch->first)
-		return;
-	/*
-	 * Pairs with the driver's acquire of these flags: what follows them, and what
-	 * was written to the buffers, is visible before they are.
-	 */
-	write_used(vq, batch->first, batch->first_word);
-	vq->used_idx = batch->idx;
-	vq->used_wrap = batch->wrap;
-	vq->descs_out -= batch->descs;
-	vq->since_call += batch->descs;
-	batch->first = NULL;
-	batch->descs = 0;
-}
-
-static inline void fill(struct vring_dev *vq, struct batch *batch, uint16_t id, uint32_t written)
-{
-	struct vring_packed_desc *desc = &vq->ring.ring[batch->idx];
-	struct vring_dev_slot *slot = &vq->slots[id];
-	uint64_t flags = (batch->wrap ? AVAIL | USED : 0) | (written ? VRING_DESC_F_WRITE : 0);
-	uint64_t word = written | (uint64_t)id << 32 | flags << 48;
-
-	slot->in_flight = false;
-	batch->descs += slot->nr_descs;
-	packed_advance(vq, &batch->idx, &batch->wrap, slot->nr_descs);
-	if (batch->first) {
-		write_used(vq, desc, word);
-		return;
-	}
-	batch->first = desc;
-	batch->first_word = word;
-	if (likely(!vq->inflight))
-		return;
-	/*
-	 * One by one: of a batch whose first was not published, the flags of the
-	 * others would be there already, and valid for the driver once another device
-	 * side has published one in the first's place.
-	 */
-	inflight_packed_fill(vq, id, batch->idx, batch->wrap);
-	publish(vq, batch);
-	inflight_packed_published(vq, id);
-}
-
-/* VIRTIO 1.2, 2.8.13: used in the order in which they were available */
-static inline void fill_in_order(struct vring_dev *vq, struct batch *batch, uint16_t id,
-				 uint32_t written)
-{
-	if (!order_take(vq, id, written))
-		return;
-	do
-		fill(vq, batch, id, written);
-	while (order_next(vq, &id, &written));
-}
-
-void packed_push_batch(struct vring_dev *vq, const struct vring_chain *chains,
-		       const uint32_t *written, unsigned int nr)
-{
-	struct batch batch = begin(vq);
-
-	for (unsigned int i = 0; i < nr; i++) {
-		assert_in_flight(vq, &chains[i]);
-		if (unlikely(vq->log))
-			log_written(vq, &chains[i], written[i]);
-		if (vq->in_order)
-			fill_in_order(vq, &batch, chains[i].id, written[i]);
-		else
-			fill(vq, &batch, chains[i].id, written[i]);
-	}
-	publish(vq, &batch);
-	vq->in_flight -= nr;
-}
-
-bool packed_should_call(struct vring_dev *vq)
-{
-	const struct vring_packed_desc_event *event = vq->ring.driver;
-	unsigned int since = vq->since_call;
-	bool unknown = vq->call_unknown;
-	uint16_t flags, off_wrap;
-	int off, now;
-
-	vq->since_call = 0;
-	if (!since && !unknown)
-		return false;
-	/* as in split_should_call() */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	vq->call_unknown = false;
-	flags = load_acquire_16(&event->flags) & 0x3;
-	if (flags == VRING_PACKED_EVENT_FLAG_DISABLE)
-		return false;
-	if (flags != VRING_PACKED_EVENT_FLAG_DESC || !vq->event_idx || unknown ||
-	    since >= vq->ring.num)
-		return true;
-	off_wrap = load_16(&event->off_wrap);
-	off = off_wrap & ~(1u << VRING_PACKED_EVENT_F_WRAP_CTR);
-	/* positions of the lap before this one are below 0 */
-	if ((off_wrap >> VRING_PACKED_EVENT_F_WRAP_CTR) != vq->used_wrap)
-		off -= vq->ring.num;
-	now = vq->used_idx;
-	return off < now && off >= now - (int)since;
 }
 
 bool packed_empty(const struct vring_dev *vq)

@@ -200,12 +200,13 @@ void split_push_batch(struct vring_dev *vq, const struct vring_chain *chains,
 		      const uint32_t *written, unsigned int nr)
 {
 	struct batch batch = { .idx = vq->used_idx };
+	bool in_order = vq->in_order && !order_take_batch(vq, chains, nr);
 
 	for (unsigned int i = 0; i < nr; i++) {
 		assert_in_flight(vq, &chains[i]);
 		if (unlikely(vq->log))
 			log_written(vq, &chains[i], written[i]);
-		if (vq->in_order)
+		if (in_order)
 			fill_in_order(vq, &batch, chains[i].id, written[i]);
 		else
 			fill(vq, &batch, chains[i].id, written[i]);
