@@ -76,7 +76,7 @@ socket_in_a_missing_folder_fails()
 }
 
 ktap_print_header
-ktap_set_plan 29
+ktap_set_plan 34
 
 check "--help goes to stdout" help_is_good
 check "--help lists every command" help_lists_every_command
@@ -96,6 +96,16 @@ check "drive names an option of another device" \
 	usage_error_of_command drive net --socket "$tmp/x.sock" --rw read
 check "drive has no packet of 63 bytes" \
 	usage_error_of_command drive net --socket "$tmp/x.sock" --size 63
+check "backend net without an end is a usage error" \
+	usage_error_of_command backend net --socket "$tmp/x.sock"
+check "backend net takes no tap's option without one" \
+	usage_error_of_command backend net --null --bridge b0 --socket "$tmp/x.sock"
+check "backend net takes no multicast address" \
+	usage_error_of_command backend net --null --mac 01:00:00:00:00:01 --socket "$tmp/x.sock"
+check "backend net has at most 128 pairs" \
+	usage_error_of_command backend net --null --queues 129 --socket "$tmp/x.sock"
+check "backend takes another kind's option for none of its own" \
+	usage_error_of_command backend net --null --file "$tmp/x" --socket "$tmp/x.sock"
 check "vmm without a guest is a usage error" usage_error_of_command vmm
 check "backend says which socket it cannot make" socket_in_a_missing_folder_fails
 if [ -e /sys/module/vringlab ]; then

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,18 +76,16 @@ static void usage(FILE *f)
 	      "  --socket PATH    listen here\n"
 	      "  --socket-mode M  permissions of the socket, octal (default 600)\n"
 	      "  --socket-group G group of the socket, name or number\n"
-	      "  --queues N       virtqueues of the device, 1 to 256 (default 1)\n"
+	      "  --queues N       virtqueues of the device, 1 to 256; pairs of them for net,\n"
+	      "                   1 to 128 (default 1)\n"
 	      "  --trace LABEL    register each virtqueue with vringlab.ko as LABEL.INDEX when\n"
 	      "                   it is enabled; its counters can be read until this command\n"
-	      "                   ends or the same virtqueue is enabled again\n"
-	      "\noptions of blk:\n"
-	      "  --file PATH      raw file or block device\n"
-	      "  --null-size N    no file: N bytes that keep nothing; K, M, G may follow\n"
-	      "  --direct         past the page cache (O_DIRECT)\n"
-	      "  --read-only      and the driver is told\n"
-	      "  --serial TEXT    serial number, up to 20 characters\n"
-	      "  --block-size N   logical block size (default: what the file needs)\n"
-	      "\noptions:\n"
+	      "                   ends or the same virtqueue is enabled again\n",
+	      f);
+	for (unsigned int i = 0; (kind = device_kind_at(i)); i++)
+		if (kind->usage)
+			fprintf(f, "\noptions of %s:\n%s", kind->name, kind->usage);
+	fputs("\noptions:\n"
 	      "  --poll-us N      before sleeping, look for work for N us; 'auto' adapts\n"
 	      "                   (default 0)\n"
 	      "  --once           end when each device's first front-end has left\n"
@@ -310,35 +309,38 @@ enum {
 	OPT_READY_FD,
 	OPT_VERBOSE,
 	/* of a device */
-	OPT_BLOCK_SIZE,
-	OPT_DIRECT,
-	OPT_FILE,
 	OPT_GROUP,
 	OPT_MODE,
-	OPT_NULL_SIZE,
 	OPT_QUEUES,
-	OPT_READ_ONLY,
-	OPT_SERIAL,
 	OPT_SOCKET,
 	OPT_TRACE,
+	/* of a kind of device: see its name */
+	OPT_OWN,
 };
 
 static const struct option longs[] = {
-	{ "block-size", required_argument, NULL, OPT_BLOCK_SIZE },
-	{ "direct", no_argument, NULL, OPT_DIRECT },
-	{ "file", required_argument, NULL, OPT_FILE },
+	{ "address", required_argument, NULL, OPT_OWN },
+	{ "block-size", required_argument, NULL, OPT_OWN },
+	{ "bridge", required_argument, NULL, OPT_OWN },
+	{ "direct", no_argument, NULL, OPT_OWN },
+	{ "file", required_argument, NULL, OPT_OWN },
+	{ "generate", required_argument, NULL, OPT_OWN },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "json", no_argument, NULL, OPT_JSON },
-	{ "null-size", required_argument, NULL, OPT_NULL_SIZE },
+	{ "mac", required_argument, NULL, OPT_OWN },
+	{ "mtu", required_argument, NULL, OPT_OWN },
+	{ "null", no_argument, NULL, OPT_OWN },
+	{ "null-size", required_argument, NULL, OPT_OWN },
 	{ "once", no_argument, NULL, OPT_ONCE },
 	{ "poll-us", required_argument, NULL, OPT_POLL },
 	{ "queues", required_argument, NULL, OPT_QUEUES },
-	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
+	{ "read-only", no_argument, NULL, OPT_OWN },
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
-	{ "serial", required_argument, NULL, OPT_SERIAL },
+	{ "serial", required_argument, NULL, OPT_OWN },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "socket-group", required_argument, NULL, OPT_GROUP },
 	{ "socket-mode", required_argument, NULL, OPT_MODE },
+	{ "tap", required_argument, NULL, OPT_OWN },
 	{ "trace", required_argument, NULL, OPT_TRACE },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ NULL, 0, NULL, 0 },
@@ -385,6 +387,8 @@ static bool parse_mode(const char *arg, mode_t *mode)
 /* Takes an option that every device has. Returns 0, or the exit code of a usage error. */
 static int take_common(struct device_options *dev, int option, const char *name, const char *arg)
 {
+	char range[32];
+
 	switch (option) {
 	case OPT_SOCKET:
 		dev->socket = arg;
@@ -394,8 +398,9 @@ static int take_common(struct device_options *dev, int option, const char *name,
 	case OPT_GROUP:
 		return parse_group(arg, &dev->group) ? 0 : bad(name, "a group", arg);
 	case OPT_QUEUES:
-		return vl_parse_u64(arg, 1, VU_QUEUES_MAX, &dev->queues) ?
-			       bad(name, "1 to 256", arg) :
+		snprintf(range, sizeof(range), "1 to %" PRIu64, dev->kind->queues_max);
+		return vl_parse_u64(arg, 1, dev->kind->queues_max, &dev->queues) ?
+			       bad(name, range, arg) :
 			       0;
 	default:
 		if (!label_ok(arg))
@@ -405,35 +410,10 @@ static int take_common(struct device_options *dev, int option, const char *name,
 	}
 }
 
-static int take_blk(struct device_options *dev, int option, const char *name, const char *arg)
-{
-	switch (option) {
-	case OPT_BLOCK_SIZE:
-		if (vl_parse_u64(arg, 512, 65536, &dev->block_size))
-			return bad(name, "512 to 65536", arg);
-		return 0;
-	case OPT_DIRECT:
-		dev->direct = true;
-		return 0;
-	case OPT_FILE:
-		dev->file = arg;
-		return 0;
-	case OPT_NULL_SIZE:
-		if (vl_parse_size(arg, 512, 1ull << 50, &dev->size))
-			return bad(name, "512 to 1048576G", arg);
-		return 0;
-	case OPT_READ_ONLY:
-		dev->read_only = true;
-		return 0;
-	default:
-		dev->serial = arg;
-		return 0;
-	}
-}
-
 static int take_device_option(struct options *opt, int option, const char *name, const char *arg)
 {
 	struct device_options *dev;
+	const char *is;
 
 	if (!opt->nr_devices)
 		return usage_error("backend", "--%s before the device that it is for", name);
@@ -443,7 +423,8 @@ static int take_device_option(struct options *opt, int option, const char *name,
 		return take_common(dev, option, name, arg);
 	if (!device_kind_has(dev->kind, name))
 		return usage_error("backend", "%s has no option --%s", dev->kind->name, name);
-	return take_blk(dev, option, name, arg);
+	is = dev->kind->take(dev, name, arg);
+	return is ? bad(name, is, arg) : 0;
 }
 
 static int take_poll(struct options *opt, const char *arg)
@@ -465,7 +446,8 @@ static int take_device(struct options *opt, const char *name)
 	const struct device_kind *kind = device_kind_find(name);
 
 	if (!kind)
-		return usage_error("backend", "no device '%s', only loopback, null and blk", name);
+		return usage_error("backend", "no device '%s', only loopback, null, blk and net",
+				   name);
 	if (opt->nr_devices == DEVICES_MAX)
 		return usage_error("backend", "more than %u devices", DEVICES_MAX);
 	opt->devices[opt->nr_devices++] = (struct device_options){
@@ -508,7 +490,8 @@ static int take_option(struct options *opt, int option, const char *name, const 
 static int check_options(const struct options *opt)
 {
 	if (!opt->nr_devices)
-		return usage_error("backend", "which device? There are loopback, null and blk");
+		return usage_error("backend",
+				   "which device? There are loopback, null, blk and net");
 	for (unsigned int i = 0; i < opt->nr_devices; i++) {
 		const struct device_options *dev = &opt->devices[i];
 		const char *wrong = NULL;

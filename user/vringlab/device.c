@@ -8,6 +8,7 @@ static const struct device_kind *const kinds[] = {
 	&device_loopback,
 	&device_null,
 	&device_blk,
+	&device_net,
 };
 
 const struct device_kind *device_kind_at(unsigned int i)

@@ -22,13 +22,21 @@ struct vl_err;
  * @mode:	Of the socket.
  * @group:	Of the socket; -1 for the process's.
  * @trace:	Label for vringlab.ko, or NULL.
- * @queues:	Virtqueues.
+ * @queues:	Virtqueues; net: pairs of them.
  * @file:	blk: file or block device.
  * @size:	blk: without @file, bytes of a device that keeps nothing.
  * @direct:	blk: O_DIRECT.
  * @read_only:	blk: likewise.
  * @serial:	blk: serial number, or NULL.
  * @block_size:	blk: logical block size, 0 for what the file needs.
+ * @tap:	net: the interface.
+ * @null:	net: without @tap, a device that keeps nothing.
+ * @generate:	net: with @null, bytes of the frames that it receives; 0 for none.
+ * @bridge:	net: of @tap, or NULL.
+ * @address:	net: of @tap, or NULL.
+ * @has_mac:	net: @mac is given.
+ * @mac:	net: what the driver is told.
+ * @mtu:	net: of @tap and driver, 0 for what the tap has.
  */
 struct device_options {
 	const struct device_kind *kind;
@@ -43,13 +51,24 @@ struct device_options {
 	bool read_only;
 	const char *serial;
 	uint64_t block_size;
+	const char *tap;
+	bool null;
+	uint64_t generate;
+	const char *bridge;
+	const char *address;
+	bool has_mac;
+	uint8_t mac[6];
+	uint64_t mtu;
 };
 
 /**
  * struct device_kind - A kind of device
  * @name:	On the command line.
  * @help:	One line.
+ * @queues_max:	Of --queues.
  * @options:	Names of the options that are its own, NULL at the end.
+ * @usage:	What they are, as --help prints it; NULL for none.
+ * @take:	Takes one of them. Returns NULL, or what its argument has to be.
  * @check:	What is wrong with the options, or NULL. May be NULL.
  * @create:	As vdev_blk_create().
  * @destroy:	Of what @create made; NULL is allowed.
@@ -58,7 +77,10 @@ struct device_options {
 struct device_kind {
 	const char *name;
 	const char *help;
+	uint64_t queues_max;
 	const char *const *options;
+	const char *usage;
+	const char *(*take)(struct device_options *opt, const char *name, const char *arg);
 	const char *(*check)(const struct device_options *opt);
 	int (*create)(struct vdev **vdev, struct loop *loop, const struct device_options *opt,
 		      struct vl_err *err);
@@ -69,6 +91,7 @@ struct device_kind {
 extern const struct device_kind device_loopback;
 extern const struct device_kind device_null;
 extern const struct device_kind device_blk;
+extern const struct device_kind device_net;
 
 /** device_kind_find() - The kind of a name, or NULL. */
 const struct device_kind *device_kind_find(const char *name);

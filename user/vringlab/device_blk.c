@@ -1,13 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <string.h>
+
 #include <json-c/json.h>
 
+#include <vringlab/parse.h>
 #include <vringlab/vdev_blk.h>
+#include <vringlab/vhost_user_backend.h>
 
 #include "device.h"
 
 static const char *const options[] = {
 	"file", "null-size", "direct", "read-only", "serial", "block-size", NULL,
 };
+
+static const char usage[] =
+	"  --file PATH      raw file or block device\n"
+	"  --null-size N    no file: N bytes that keep nothing; K, M, G may follow\n"
+	"  --direct         past the page cache (O_DIRECT)\n"
+	"  --read-only      and the driver is told\n"
+	"  --serial TEXT    serial number, up to 20 characters\n"
+	"  --block-size N   logical block size (default: what the file needs)\n";
+
+static const char *take(struct device_options *opt, const char *name, const char *arg)
+{
+	if (!strcmp(name, "block-size"))
+		return vl_parse_u64(arg, 512, 65536, &opt->block_size) ? "512 to 65536" : NULL;
+	if (!strcmp(name, "null-size"))
+		return vl_parse_size(arg, 512, 1ull << 50, &opt->size) ? "512 to 1048576G" : NULL;
+	if (!strcmp(name, "direct"))
+		opt->direct = true;
+	else if (!strcmp(name, "read-only"))
+		opt->read_only = true;
+	else if (!strcmp(name, "file"))
+		opt->file = arg;
+	else
+		opt->serial = arg;
+	return NULL;
+}
 
 static const char *check(const struct device_options *opt)
 {
@@ -60,7 +89,10 @@ static struct json_object *stats(const struct vdev *vdev)
 const struct device_kind device_blk = {
 	.name = "blk",
 	.help = "a disk: --file PATH, or --null-size BYTES for one that keeps nothing",
+	.queues_max = VU_QUEUES_MAX,
 	.options = options,
+	.usage = usage,
+	.take = take,
 	.check = check,
 	.create = create,
 	.destroy = vdev_blk_destroy,

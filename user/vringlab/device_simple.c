@@ -6,6 +6,7 @@
 
 #include <vringlab/vdev_loopback.h>
 #include <vringlab/vdev_null.h>
+#include <vringlab/vhost_user_backend.h>
 
 #include "device.h"
 
@@ -30,6 +31,7 @@ static struct json_object *loopback_stats(const struct vdev *vdev)
 const struct device_kind device_loopback = {
 	.name = "loopback",
 	.help = "copies what a chain has to read to where it can be written",
+	.queues_max = VU_QUEUES_MAX,
 	.create = create_loopback,
 	.destroy = vdev_loopback_destroy,
 	.stats = loopback_stats,
@@ -55,6 +57,7 @@ static struct json_object *null_stats(const struct vdev *vdev)
 const struct device_kind device_null = {
 	.name = "null",
 	.help = "gives each chain back at once, untouched: for measuring",
+	.queues_max = VU_QUEUES_MAX,
 	.create = create_null,
 	.destroy = vdev_null_destroy,
 	.stats = null_stats,

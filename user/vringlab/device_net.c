@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include <vringlab/parse.h>
+#include <vringlab/vdev_net.h>
+
+#include "device.h"
+
+static const char *const options[] = {
+	"tap", "null", "generate", "bridge", "address", "mac", "mtu", NULL,
+};
+
+static const char usage[] =
+	"  --tap NAME       packets come from and go to this tap; made if it is not there\n"
+	"  --bridge NAME    put the tap into this bridge\n"
+	"  --address A/N    give the tap this address and network\n"
+	"  --mtu N          of the tap, and the driver is told (default: the tap's)\n"
+	"  --mac ADDRESS    the driver's (default: it chooses one)\n"
+	"  --null           no tap: what is transmitted is copied and forgotten\n"
+	"  --generate N     with --null: receive frames of N bytes, 60 to 65550\n";
+
+static bool parse_mac(const char *arg, uint8_t mac[6])
+{
+	int end = 0;
+
+	return sscanf(arg, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2],
+		      &mac[3], &mac[4], &mac[5], &end) == 6 &&
+	       end == 17 && !arg[end] && !(mac[0] & 1);
+}
+
+static const char *take(struct device_options *opt, const char *name, const char *arg)
+{
+	if (!strcmp(name, "generate"))
+		return vl_parse_u64(arg, VDEV_NET_FRAME_MIN, VDEV_NET_FRAME_MAX, &opt->generate) ?
+			       "60 to 65550" :
+			       NULL;
+	if (!strcmp(name, "mtu"))
+		return vl_parse_u64(arg, VDEV_NET_MTU_MIN, VDEV_NET_MTU_MAX, &opt->mtu) ?
+			       "68 to 65535" :
+			       NULL;
+	if (!strcmp(name, "mac")) {
+		opt->has_mac = parse_mac(arg, opt->mac);
+		return opt->has_mac ? NULL : "a unicast address as 02:00:00:00:00:01";
+	}
+	if (!strcmp(name, "null"))
+		opt->null = true;
+	else if (!strcmp(name, "tap"))
+		opt->tap = arg;
+	else if (!strcmp(name, "bridge"))
+		opt->bridge = arg;
+	else
+		opt->address = arg;
+	return NULL;
+}
+
+static const char *check(const struct device_options *opt)
+{
+	if (!opt->tap == !opt->null)
+		return "net needs --tap NAME, or --null";
+	if (opt->tap && opt->generate)
+		return "--generate goes with --null, not with --tap";
+	if (opt->null && (opt->bridge || opt->address))
+		return "--bridge and --address are a tap's, not those of --null";
+	return NULL;
+}
+
+static int create(struct vdev **vdev, struct loop *loop, const struct device_options *opt,
+		  struct vl_err *err)
+{
+	const struct vdev_net_config config = {
+		.tap = opt->tap,
+		.generate = opt->generate,
+		.bridge = opt->bridge,
+		.address = opt->address,
+		.mac = opt->has_mac ? opt->mac : NULL,
+		.mtu = opt->mtu,
+		.num_pairs = opt->queues,
+	};
+
+	return vdev_net_create(vdev, loop, &config, err);
+}
+
+static struct json_object *stats(const struct vdev *vdev)
+{
+	struct json_object *o = json_object_new_object();
+	struct vdev_net_stats s;
+
+	vdev_net_get_stats(vdev, &s);
+#define ADD(key, field) json_object_object_add(o, key, json_object_new_uint64(s.field))
+	ADD("rx-packets", rx_packets);
+	ADD("rx-bytes", rx_bytes);
+	ADD("rx-merged", rx_merged);
+	ADD("rx-offloads", rx_offloads);
+	ADD("rx-waits", rx_waits);
+	ADD("rx-dropped", rx_dropped);
+	ADD("tx-packets", tx_packets);
+	ADD("tx-bytes", tx_bytes);
+	ADD("tx-offloads", tx_offloads);
+	ADD("tx-refused", tx_refused);
+	ADD("tx-failed", tx_failed);
+	ADD("tx-discarded", tx_discarded);
+#undef ADD
+	return o;
+}
+
+const struct device_kind device_net = {
+	.name = "net",
+	.help = "a network interface: --tap NAME, or --null for one that leads nowhere",
+	.queues_max = VDEV_NET_PAIRS_MAX,
+	.options = options,
+	.usage = usage,
+	.take = take,
+	.check = check,
+	.create = create,
+	.destroy = vdev_net_destroy,
+	.stats = stats,
+};
