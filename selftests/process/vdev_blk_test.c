@@ -36,6 +36,9 @@
 #define INDIRECT_MAX 8u
 #define BUFS_AT (256u << 10)
 
+/* A transfer that is under way for a while, though what it is of is in memory. */
+#define LONG (64u << 10)
+
 /* The status of a request that has none yet. */
 #define NO_STATUS 0xee
 
@@ -201,7 +204,7 @@ struct slot {
 	struct virtio_blk_outhdr hdr;
 	uint8_t status;
 	uint8_t padding[495];
-	uint8_t data[64 << 10];
+	uint8_t data[LONG];
 };
 
 static struct slot *slot(unsigned int index)
@@ -360,6 +363,41 @@ TEST_F(blk, a_write_is_in_the_file)
 	EXPECT_EQ(pattern(16 * 512 - 1), data[0]);
 	ASSERT_EQ(1, pread(self->fd, data, 1, 16 * 512 + 8192));
 	EXPECT_EQ(pattern(16 * 512 + 8192), data[0]);
+}
+
+/* On a disk, the page cache's file system has a say in it. */
+TEST_F(blk, a_short_transfer_of_what_is_in_memory_is_over_at_once)
+{
+	struct vdev_blk_stats stats;
+
+	ASSERT_LE(0, add(&self->rig, 0, VIRTIO_BLK_T_IN, 0, 4096));
+	ASSERT_LE(0, add(&self->rig, 1, VIRTIO_BLK_T_OUT, 8, 4096));
+	ASSERT_LE(0, add(&self->rig, 2, VIRTIO_BLK_T_IN, 0, LONG));
+	ASSERT_LE(0, process(&self->rig));
+	vdev_blk_get_stats(self->rig.vdev, &stats);
+	EXPECT_GE(variant->direct ? 0u : 2u, stats.at_once);
+	if (variant->tmpfs)
+		EXPECT_EQ(2u, stats.at_once);
+	EXPECT_EQ(3 - stats.at_once, vring_dev_in_flight(&self->rig.dev));
+	ASSERT_EQ(0, run_until(&self->rig, 3));
+	for (unsigned int i = 0; i < 3; i++)
+		EXPECT_EQ(VIRTIO_BLK_S_OK, slot(i)->status);
+}
+
+/* All of it, in part, and none: what is lacking comes from the disk. */
+TEST_F(blk, what_the_page_cache_does_not_have_is_read_all_the_same)
+{
+	uint8_t page[4096];
+
+	ASSERT_EQ(0, fsync(self->fd));
+	ASSERT_EQ(0, posix_fadvise(self->fd, 0, 0, POSIX_FADV_DONTNEED));
+	ASSERT_EQ(0, posix_fadvise(self->fd, 0, 0, POSIX_FADV_RANDOM));
+	for (unsigned int at = 0; at < FILE_BYTES / 2; at += 16384) {
+		ASSERT_EQ((ssize_t)sizeof(page), pread(self->fd, page, sizeof(page), at));
+		ASSERT_EQ(VIRTIO_BLK_S_OK, request(&self->rig, VIRTIO_BLK_T_IN, at / 512, 12288));
+		for (unsigned int i = 0; i < 12288; i++)
+			ASSERT_EQ(pattern(at + i), slot(0)->data[i]);
+	}
 }
 
 TEST_F(blk, the_last_sector_is_inside_and_the_one_after_it_is_not)
@@ -647,7 +685,7 @@ TEST_F_TIMEOUT(blk, a_thousand_rounds_of_random_requests_agree_with_a_model, 120
 TEST_F(blk, what_does_not_fit_waits_in_the_ring)
 {
 	struct slot *s = slot(0);
-	const struct vring_buf bufs[] = { buf(&s->hdr, sizeof(s->hdr)), buf(s->data, 4096),
+	const struct vring_buf bufs[] = { buf(&s->hdr, sizeof(s->hdr)), buf(s->data, LONG),
 					  buf(&s->status, 1) };
 	unsigned int nr = 0;
 
@@ -670,7 +708,7 @@ TEST_F(blk, after_stop_what_is_in_flight_comes_back_and_no_more_is_taken)
 	uint64_t deadline_ns = loop_now_ns() + 10000000000ull;
 
 	for (unsigned int i = 0; i < 16; i++)
-		ASSERT_LE(0, add(&self->rig, i, VIRTIO_BLK_T_IN, 8 * i, 4096));
+		ASSERT_LE(0, add(&self->rig, i, VIRTIO_BLK_T_IN, 8 * i, LONG));
 	ASSERT_LE(0, process(&self->rig));
 	ASSERT_LE(0, add(&self->rig, 16, VIRTIO_BLK_T_IN, 0, 4096));
 	self->rig.vdev->ops->stop(self->rig.vdev->dev, &self->rig.q, false);
@@ -692,7 +730,7 @@ TEST_F(blk, after_stop_with_cancel_each_request_is_back_or_dropped)
 
 	for (unsigned int i = 0; i < 16; i++)
 		ASSERT_LE(0, add(&self->rig, i, i % 4 ? VIRTIO_BLK_T_IN : VIRTIO_BLK_T_FLUSH, 8 * i,
-				 i % 4 ? 4096 : 0));
+				 i % 4 ? LONG : 0));
 	ASSERT_LE(0, process(&self->rig));
 	self->rig.vdev->ops->stop(self->rig.vdev->dev, &self->rig.q, true);
 	while (vring_dev_in_flight(&self->rig.dev))
@@ -707,7 +745,7 @@ TEST_F(blk, it_can_be_destroyed_with_requests_in_flight)
 {
 	for (unsigned int i = 0; i < 16; i++)
 		ASSERT_LE(0, add(&self->rig, i, i % 2 ? VIRTIO_BLK_T_IN : VIRTIO_BLK_T_FLUSH, 8 * i,
-				 i % 2 ? 4096 : 0));
+				 i % 2 ? LONG : 0));
 	ASSERT_LE(0, process(&self->rig));
 	ASSERT_EQ(0, mprotect(mem, MEM_BYTES, PROT_NONE));
 	vdev_blk_destroy(self->rig.vdev);

@@ -80,6 +80,7 @@ static struct json_object *stats(const struct vdev *vdev)
 	ADD("refused", refused);
 	ADD("unsupported", unsupported);
 	ADD("cancelled", cancelled);
+	ADD("at-once", at_once);
 	ADD("bounced", bounced);
 	ADD("in-flight-max", in_flight_max);
 #undef ADD

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A virtio-blk device (VIRTIO 1.2, section 5.2) over a raw file or block device, by
- * io_uring, or over nothing at all, for measuring.
+ * io_uring, or over nothing at all, for measuring. Short transfers of what is in
+ * memory, in the page cache or in a file system that is nowhere else, are a copy that
+ * is made at once.
  *
  * Requests complete in the order in which they end. A request that is bad ends with
  * an error status; only a chain without a status byte stops its virtqueue.
@@ -57,6 +59,7 @@ struct vdev_blk_config {
  * @refused:	Ended with VIRTIO_BLK_S_IOERR because the request was bad.
  * @unsupported: Ended with VIRTIO_BLK_S_UNSUPP.
  * @cancelled:	Given up because the driver was gone.
+ * @at_once:	Transfers of what was in memory, and did not need the loop.
  * @bounced:	Transfers that went through a bounce buffer, for their alignment.
  * @in_flight_max: Most requests under way at a time.
  */
@@ -73,6 +76,7 @@ struct vdev_blk_stats {
 	uint64_t refused;
 	uint64_t unsupported;
 	uint64_t cancelled;
+	uint64_t at_once;
 	uint64_t bounced;
 	uint64_t in_flight_max;
 };

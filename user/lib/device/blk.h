@@ -180,6 +180,9 @@ struct blk_queue {
  * @opt_io:	In logical blocks.
  * @offset_mask: Bits that have to be 0 in offset and length of a transfer.
  * @mem_mask:	Bits that have to be 0 in address and length of a buffer.
+ * @in_memory:	The file is nowhere else: no transfer has to wait.
+ * @misses:	Reads of late that the page cache did not have, up to a limit.
+ * @skip:	Reads that are not looked for there, before the next one that is.
  * @punches:	The file has FALLOC_FL_PUNCH_HOLE, until it says no.
  * @zeroes:	Likewise, FALLOC_FL_ZERO_RANGE.
  * @features:	Negotiated.
@@ -208,6 +211,9 @@ struct blk {
 	uint32_t opt_io;
 	uint64_t offset_mask;
 	uint64_t mem_mask;
+	bool in_memory;
+	unsigned int misses;
+	unsigned int skip;
 	bool punches;
 	bool zeroes;
 	uint64_t features;

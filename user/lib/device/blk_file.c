@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <vringlab/err.h>
 #include <vringlab/fd.h>
@@ -102,6 +104,17 @@ static uint32_t log2_of(uint32_t value)
 	return value ? 31 - __builtin_clz(value) : 0;
 }
 
+/*
+ * A page of it may be swapped out, as may one of the driver's memory: to wait for
+ * either is no matter of the file.
+ */
+static bool is_in_memory(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
 /* Hints: what is not known is left at one block. */
 static void find_topology(struct blk *blk, const struct stat *st)
 {
@@ -155,6 +168,7 @@ int blk_file_open(struct blk *blk, const struct vdev_blk_config *config, struct 
 		return ret;
 	}
 	find_topology(blk, &st);
+	blk->in_memory = S_ISREG(st.st_mode) && !blk->direct && is_in_memory(blk->fd);
 	blk->punches = true;
 	blk->zeroes = true;
 	blk_file_resized(blk);

@@ -7,11 +7,21 @@
 #include <errno.h>
 #include <linux/falloc.h>
 #include <stddef.h>
+#include <sys/uio.h>
 
 #include "blk.h"
 
 /* EAGAIN and EINTR without progress between: something is wrong. */
 #define TRIES_MAX 64u
+
+/*
+ * Bytes of a transfer that is done at once: after BUDGET of them the other rings and
+ * the socket have waited for the copy of 16 MiB.
+ */
+#define AT_ONCE_MAX 32768u
+
+/* After a read that the page cache does not have 2, 4, ... up to so many are not tried. */
+#define MISSES_MAX 6u
 
 /* Never written to: reading it costs no memory. */
 static uint8_t zeros[1u << 20] __attribute__((aligned(4096)));
@@ -224,17 +234,71 @@ static void complete(struct loop_rw *rw, int res)
 		succeed(req);
 }
 
+/* Is it worth a try? */
+static bool may_be_cached(struct blk *blk)
+{
+	if (!blk->skip)
+		return true;
+	blk->skip--;
+	return false;
+}
+
+static ssize_t transfer_now(struct blk_request *req)
+{
+	struct blk *blk = blk_of(req);
+	ssize_t ret;
+
+	if (blk->in_memory && req->op == BLK_WRITE)
+		return pwritev(blk->fd, req->data.iov, req->data.nr, req->offset);
+	if (blk->in_memory)
+		return preadv(blk->fd, req->data.iov, req->data.nr, req->offset);
+	if (blk->direct || req->op == BLK_WRITE || !may_be_cached(blk))
+		return -1;
+	ret = preadv2(blk->fd, req->data.iov, req->data.nr, req->offset, RWF_NOWAIT);
+	if (ret > 0) {
+		blk->misses = 0;
+	} else {
+		blk->misses += blk->misses < MISSES_MAX;
+		blk->skip = 1u << blk->misses;
+	}
+	return ret;
+}
+
+/*
+ * What is in memory is transferred without a way through the ring, which costs more
+ * than the copy. False if nothing was, for whatever reason; the ring will tell.
+ */
+static bool transfer_at_once(struct blk_request *req)
+{
+	ssize_t ret;
+
+	if (req->left > AT_ONCE_MAX)
+		return false;
+	ret = transfer_now(req);
+	if (ret <= 0)
+		return false;
+	blk_of(req)->stats.at_once++;
+	transferred(req, ret);
+	return true;
+}
+
+static void start_transfer(struct blk_request *req)
+{
+	if (!req->left)
+		succeed(req);
+	else if (!transfer_at_once(req))
+		blk_io_step(req);
+}
+
 void blk_io_begin(struct blk_request *req)
 {
 	req->rw.fn = complete;
-	if (blk_is_null(blk_of(req))) {
+	if (blk_is_null(blk_of(req)))
 		succeed(req);
-		return;
-	}
-	if (req->op == BLK_DISCARD || req->op == BLK_WRITE_ZEROES)
+	else if (req->op == BLK_DISCARD || req->op == BLK_WRITE_ZEROES)
 		next_range(req);
-	else if (req->op != BLK_FLUSH && !req->left)
-		succeed(req);
-	else
+	else if (req->op == BLK_FLUSH)
 		blk_io_step(req);
+	else
+		start_transfer(req);
 }

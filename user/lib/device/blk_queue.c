@@ -10,9 +10,10 @@
 
 #include "blk.h"
 
-#define BATCH 32u
+/* Few, for a driver that looks at the ring meanwhile can go on with them. */
+#define BATCH 8u
 
-/* What a null device does before the other rings and the socket get their turn. */
+/* What is over at once, before the other rings and the socket get their turn. */
 #define BUDGET 512u
 
 static void put_free(struct blk_request *req)
