@@ -260,11 +260,11 @@ int loop_eventfd_add(struct loop *loop, int fd, struct loop_eventfd **efd);
  * loop_eventfd_signal() - Add 1 to an eventfd
  * @efd:	From loop_eventfd_add().
  *
- * Queued, and out with the loop's next wait, in the same system call. Never waits for
- * room in the counter: with O_NONBLOCK a full one drops the signal, for one is pending
- * anyway. Without, and the flag is not ours to set, for the open file is shared with
- * the peer, the kernel does the signalling (see eventfd.c), and a full counter reads
- * UINT64_MAX. Before 5.18 that is a worker thread's job, at many times the cost.
+ * With O_NONBLOCK queued, and out with the loop's next wait, in the same system call;
+ * a full counter drops it, for one is pending anyway. Without, and the flag is not
+ * ours to set, for the open file is shared with the peer, the kernel does the
+ * signalling at once (see eventfd.c), and a full counter reads UINT64_MAX. Neither
+ * waits for room in the counter.
  */
 void loop_eventfd_signal(struct loop_eventfd *efd);
 
