@@ -35,6 +35,7 @@ struct loop_spin {
 
 struct loop {
 	struct io_uring ring;
+	unsigned int cq_mask;
 	uint8_t id;
 	bool stopping;
 	struct loop_facts facts;
@@ -79,6 +80,8 @@ struct loop_op {
 	struct loop *loop;
 	struct loop_op **holder;
 	struct loop_user_data id;
+	/* @id of one that has a slot */
+	uint64_t user_data;
 	/* the kernel has it, or the submission queue has */
 	bool in_flight;
 	/* the holder is gone; ends with the completion */

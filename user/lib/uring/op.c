@@ -57,6 +57,7 @@ static int take_slot(struct loop_op *op)
 	loop->nr_ops++;
 	op->id.slot = slot;
 	op->id.generation = ++loop->slots[slot].generation;
+	op->user_data = loop_user_data_pack(op->id);
 	return 0;
 }
 
@@ -115,7 +116,7 @@ int loop_op_arm(struct loop_op *op)
 	types[op->id.kind]->prepare(op, sqe);
 	if (op->file != LOOP_NO_FILE)
 		loop_file_prepare(sqe, op->file);
-	sqe->user_data = loop_user_data_pack(op->id);
+	sqe->user_data = op->user_data;
 	op->in_flight = true;
 	return 0;
 }
@@ -143,46 +144,48 @@ void loop_op_finish_with(struct loop_op *op, int res)
 }
 
 /* NULL for a completion that belongs to no operation, or to one that is gone. */
-static struct loop_op *find_op(const struct loop *loop, struct loop_user_data id)
+static inline struct loop_op *find_op(const struct loop *loop, uint64_t user_data)
 {
+	unsigned int slot = loop_user_data_unpack(user_data).slot;
 	struct loop_op *op;
 
-	if (id.loop != loop->id || id.slot >= loop->nr_slots)
+	if (slot >= loop->nr_slots)
 		return NULL;
-	op = loop->slots[id.slot].op;
-	if (!op || op->id.generation != id.generation || op->id.kind != id.kind)
-		return NULL;
-	return op;
+	op = loop->slots[slot].op;
+	return op && op->user_data == user_data ? op : NULL;
 }
 
-void loop_op_complete(struct loop *loop, uint64_t user_data, int res, uint32_t flags)
+static void complete_removed(struct loop_op *op, int res)
 {
-	const struct loop_user_data id = loop_user_data_unpack(user_data);
-	const struct loop_op_type *type;
-	struct loop_op *op;
+	const struct loop_op_type *type = types[op->id.kind];
 
-	if (id.kind == LOOP_KIND_RW) {
-		loop_rw_complete(loop, user_data, res);
-		return;
-	}
-	op = find_op(loop, id);
-	if (!op)
-		return;
-	type = types[op->id.kind];
-	op->in_flight = flags & IORING_CQE_F_MORE;
-	if (!op->removed) {
-		type->complete(op, res);
-		return;
-	}
 	if (type->discard)
 		type->discard(op, res);
 	if (!op->in_flight)
 		loop_op_finish(op);
 }
 
+void loop_op_complete(struct loop *loop, uint64_t user_data, int res, uint32_t flags)
+{
+	struct loop_op *op;
+
+	if (loop_user_data_unpack(user_data).kind == LOOP_KIND_RW) {
+		loop_rw_complete(loop, user_data, res);
+		return;
+	}
+	op = find_op(loop, user_data);
+	if (!op)
+		return;
+	op->in_flight = flags & IORING_CQE_F_MORE;
+	if (op->removed)
+		complete_removed(op, res);
+	else
+		types[op->id.kind]->complete(op, res);
+}
+
 uint64_t loop_op_user_data(const struct loop_op *op)
 {
-	return loop_user_data_pack(op->id);
+	return op->user_data;
 }
 
 static void cancel(struct loop_op *op)
@@ -196,7 +199,7 @@ static void cancel(struct loop_op *op)
 	/* without an entry it ends when its fd does; its slot stays taken until then */
 	if (!sqe)
 		return;
-	io_uring_prep_cancel64(sqe, loop_user_data_pack(op->id), 0);
+	io_uring_prep_cancel64(sqe, op->user_data, 0);
 	sqe->user_data = loop_user_data_pack(id);
 }
 
