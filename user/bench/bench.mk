@@ -8,13 +8,16 @@
 include Makefile
 
 bench_out := $(out)/bench
-bench_programs := hops report roundtrip startexit wakes
-bench_bins := $(bench_programs:%=$(bench_out)/bench-%) $(bench_out)/microvm.bin
+bench_programs := hops reads report roundtrip startexit vring wakes
+bench_bins := $(bench_programs:%=$(bench_out)/bench-%) $(bench_out)/bench-alloc.so \
+	$(bench_out)/microvm.bin
 
 bench_hops_objs := hops.o hop_vm.o tracer.o common.o
+bench_reads_objs := reads.o common.o
 bench_report_objs := report.o
 bench_roundtrip_objs := roundtrip.o loopback.o common.o
 bench_startexit_objs := startexit.o common.o
+bench_vring_objs := vring.o common.o
 bench_wakes_objs := wakes.o loopback.o common.o
 
 .PHONY: bench
@@ -29,6 +32,12 @@ $(bench_out)/bench-$(1): $(bench_$(1)_objs:%=$(bench_out)/%) $(lib_archives)
 bench_objs += $(bench_$(1)_objs:%=$(bench_out)/%)
 endef
 $(foreach p,$(bench_programs),$(eval $(call bench_program,$(p))))
+
+bench_objs += $(bench_out)/alloc.o
+
+$(bench_out)/bench-alloc.so: $(bench_out)/alloc.o
+	$(call say,LD)
+	$(Q)$(CC) $(all_ldflags) -shared -o $@ $<
 
 $(bench_out)/microvm.bin: $(bench_out)/microvm.o
 	$(call say,OBJCOPY)
