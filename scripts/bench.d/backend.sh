@@ -87,11 +87,14 @@ serve_qsd()
 		)addr.type=unix,addr.path=$scratch/$1"
 }
 
+# What the driver is a driver of.
+driven_kind=blk
+
 # drive NAME CPU OPTION...: ns for a request, ns of the back-end's CPU time for it,
 # and the median of the requests' latencies
 drive()
 {
-	taskset -c "$2" "$vringlab" drive blk --socket "$scratch/$1" --json "${@:3}" |
+	taskset -c "$2" "$vringlab" drive "$driven_kind" --socket "$scratch/$1" --json "${@:3}" |
 		awk -F '[:,]' '
 		/"requests":/ { nr = $2 }
 		/"elapsed-ns":/ { ns = $2 }

@@ -14,6 +14,28 @@ polling()
 	drive "$1" "$far_cpu" --poll --time 200ms | awk '{ print $3 }'
 }
 
+# A packet goes out, and its buffer comes back.
+transmission()
+{
+	driven_kind=net drive "$1" "$cpu" --mode transmit --size 64 --time 200ms |
+		awk '{ print $1 }'
+}
+
+bench_roundtrip_dpdk()
+{
+	declare_entry rt-sleep-dpdk ns 1.00 "DPDK's vhost library, waiting for the kick"
+	[ -x "$bin/bench-dpdk-vhost" ] || skip rt-sleep-dpdk "no libdpdk: install dpdk-dev"
+	pending rt-sleep-dpdk || return 0
+	make_scratch
+	if serve ours "$vringlab" backend net --null --socket "$scratch/ours" &&
+		serve dpdk "$bin/bench-dpdk-vhost" "$cpu" "$scratch/dpdk"; then
+		compare rt-sleep-dpdk "transmission ours" "transmission dpdk"
+	else
+		finish fail rt-sleep-dpdk "$(last_words)"
+	fi
+	stop_servers
+}
+
 bench_roundtrip()
 {
 	local all="rt-sleep rt-poll" null=null-co,size=1073741824,read-zeroes=off

@@ -20,6 +20,11 @@ bench_startexit_objs := startexit.o common.o
 bench_vring_objs := vring.o common.o
 bench_wakes_objs := wakes.o loopback.o common.o
 
+# DPDK is a peer, and no part of what is built otherwise.
+ifneq ($(shell pkg-config --exists libdpdk && echo yes),)
+bench_bins += $(bench_out)/bench-dpdk-vhost
+endif
+
 .PHONY: bench
 bench: all $(bench_bins)
 
@@ -33,7 +38,12 @@ bench_objs += $(bench_$(1)_objs:%=$(bench_out)/%)
 endef
 $(foreach p,$(bench_programs),$(eval $(call bench_program,$(p))))
 
-bench_objs += $(bench_out)/alloc.o
+bench_objs += $(bench_out)/alloc.o $(bench_out)/dpdk_vhost.o
+
+$(bench_out)/dpdk_vhost.o: PKG_CFLAGS += $(shell pkg-config --cflags libdpdk 2>/dev/null)
+$(bench_out)/bench-dpdk-vhost: $(bench_out)/dpdk_vhost.o $(bench_out)/common.o
+	$(call say,LD)
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $$(pkg-config --libs libdpdk)
 
 $(bench_out)/bench-alloc.so: $(bench_out)/alloc.o
 	$(call say,LD)
