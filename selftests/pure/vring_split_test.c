@@ -351,12 +351,16 @@ TEST_F(vring, device_reports_a_small_iovec_and_can_go_on)
 {
 	struct t_rig *r = &self->rig;
 	struct vring_buf buf = { .gpa = T_RIG_GPA, .len = 1 };
+	struct iovec *iov;
 
 	ASSERT_EQ(0, vring_drv_add(&r->drv, &buf, 1, 0));
+	iov = r->chain.iov;
+	r->chain.iov = NULL;
 	r->chain.nr_iov = 0;
 	r->chain.id = 4242;
 	EXPECT_EQ(-ENOBUFS, vring_dev_pop(&r->dev, &r->chain));
 	EXPECT_EQ(4242u, r->chain.id);
+	r->chain.iov = iov;
 	r->chain.nr_iov = 1;
 	EXPECT_EQ(0, vring_dev_pop(&r->dev, &r->chain));
 	EXPECT_EQ(0u, r->chain.id);

@@ -11,7 +11,10 @@
 /* An entry of an indirect table can lie in as many regions as it has bytes. */
 #define DESC_BYTES 16u
 
-/* The pieces of a buffer; most lie in the region that the last one lay in. */
+/*
+ * The pieces of a buffer, of which there is room for one at least; most lie in the
+ * region that the last one lay in.
+ */
 static int resolve(struct vring_dev *vq, const struct desc *desc, struct iovec *iov,
 		   unsigned int nr_iov)
 {
@@ -21,7 +24,7 @@ static int resolve(struct vring_dev *vq, const struct desc *desc, struct iovec *
 	uint64_t len = desc->len;
 	int nr;
 
-	if (likely(offset < r->size && len - 1 < r->size - offset && nr_iov)) {
+	if (likely(offset < r->size && len - 1 < r->size - offset)) {
 		iov[0] = (struct iovec){ .iov_base = r->host + offset, .iov_len = len };
 		return 1;
 	}
@@ -46,6 +49,9 @@ int chain_append(struct vring_dev *vq, struct vring_chain *chain, const struct d
 		return -EINVAL;
 	if (chain->out_bytes + chain->in_bytes + desc->len > CHAIN_BYTES_MAX)
 		return -EINVAL;
+	/* a list without room may be no list at all */
+	if (used == chain->nr_iov)
+		return -ENOBUFS;
 	nr = resolve(vq, desc, chain->iov + used, chain->nr_iov - used);
 	if (nr < 0)
 		return nr;
