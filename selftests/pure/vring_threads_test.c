@@ -186,8 +186,11 @@ static const char *drive(struct driver *d)
 	const char *failed = NULL;
 
 	while (d->back < CHAINS && !failed) {
-		if (d->back == d->until && (failed = rest(d)))
-			break;
+		if (d->back == d->until) {
+			failed = rest(d);
+			if (failed)
+				break;
+		}
 		fill(d);
 		if (vring_drv_should_kick(&p->rig.drv))
 			eventfd_write(p->kick_fd, 1);

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Writing to a pipe or socket of a peer's without its end being the process' end.
+ * Writing to a pipe of somebody else's: that its reader has gone is an errno, and
+ * not the end of the process.
  */
 #ifndef VRINGLAB_SIGPIPE_H
 #define VRINGLAB_SIGPIPE_H
 
 /**
- * vl_sigpipe_hold() - Have no SIGPIPE come to this thread
+ * vl_sigpipe_hold() - Keep SIGPIPE off this thread
  *
- * Until as many vl_sigpipe_release(): writes fail with %-EPIPE then. Also those that
- * io_uring makes on the thread's behalf.
+ * The kernel sends it to the thread that writes; for io_uring that is the one that
+ * submits or waits. Can be held several times.
  */
 void vl_sigpipe_hold(void);
 
-/** vl_sigpipe_release() - Forget those that came meanwhile, and be as before. */
+/**
+ * vl_sigpipe_release() - Undo one vl_sigpipe_hold() of this thread
+ *
+ * With the last one, a SIGPIPE that came meanwhile is dropped.
+ */
 void vl_sigpipe_release(void);
 
 #endif /* VRINGLAB_SIGPIPE_H */

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <time.h>
 
 #include <vringlab/sigpipe.h>
 
-static _Thread_local unsigned int held;
-/* the thread's own business: it was blocked before, or pending */
-static _Thread_local bool leave;
+/* What the first holder found. */
+static _Thread_local struct {
+	unsigned int holders;
+	bool blocked;
+	bool pending;
+} held;
 
 static sigset_t sigpipe(void)
 {
@@ -22,30 +27,31 @@ static bool is_pending(void)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
 	sigpending(&set);
 	return sigismember(&set, SIGPIPE);
 }
 
 void vl_sigpipe_hold(void)
 {
-	sigset_t set = sigpipe(), before;
+	const sigset_t set = sigpipe();
+	sigset_t before;
 
-	if (held++)
+	if (held.holders++)
 		return;
-	leave = is_pending();
+	held.pending = is_pending();
 	pthread_sigmask(SIG_BLOCK, &set, &before);
-	leave |= sigismember(&before, SIGPIPE);
+	held.blocked = sigismember(&before, SIGPIPE);
 }
 
 void vl_sigpipe_release(void)
 {
 	const struct timespec now = { 0 };
-	sigset_t set = sigpipe();
+	const sigset_t set = sigpipe();
 
-	if (--held || leave)
+	if (--held.holders)
 		return;
-	while (sigtimedwait(&set, NULL, &now) == SIGPIPE)
-		;
-	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	if (!held.pending)
+		sigtimedwait(&set, NULL, &now);
+	if (!held.blocked)
+		pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }

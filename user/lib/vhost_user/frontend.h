@@ -6,7 +6,8 @@
  *	frontend_session.c	features, status, reset, config space
  *	frontend_mem.c		memory table and regions
  *	frontend_ring.c		virtqueues
- *	frontend_migrate.c	dirty log, inflight region, device state
+ *	frontend_migrate.c	dirty log, inflight region
+ *	frontend_state.c	device state
  *	frontend_channel.c	messages of the back-end
  *	session.c		a connection that is made again
  */
