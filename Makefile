@@ -35,7 +35,7 @@ kbuild_args = O= M='$(kmod)' $(if $(KCC),CC='$(KCC)') \
 	$(call given,ARCH C CF CROSS_COMPILE KCFLAGS LLVM V W) \
 	$(if $(WERROR),KCFLAGS='$(KCFLAGS) -Werror')
 
-.PHONY: all module user selftests run_tests check interop demo bench style setup install \
+.PHONY: all module user selftests run_tests check interop fuzz demo bench style setup install \
 	modules_install clean help need_kdir
 
 all: user ## everything: the command, and the module for KDIR where that exists
@@ -67,6 +67,9 @@ check: setup ## build and run everything, also in VMs, and count the results
 interop: setup ## the tests with other implementations of vhost-user
 	$(Q)+O='$(out)' scripts/check --ring interop $(CHECK_ARGS)
 
+fuzz: setup ## libFuzzer on what peers and guests can write; FUZZ=pattern selects
+	$(Q)+O='$(out)' scripts/fuzz $(if $(FUZZ_TIME),--time '$(FUZZ_TIME)') $(FUZZ)
+
 demo: setup ## one kick followed end to end, in a VM
 	$(submake) $(call given,V) O='$(out)' user
 	$(submake) $(call given,V) O='$(out)' KDIR="$$(scripts/kernels kdir default)" module
@@ -92,7 +95,7 @@ modules_install: module ## the module for KDIR, below DESTDIR or INSTALL_MOD_PAT
 
 clean: ## remove what was built; not the downloads in .cache
 	rm -rf '$(out)/user' '$(out)/kmod' '$(out)/selftests' '$(out)/check' \
-		'$(out)/style' '$(out)'/bench.*
+		'$(out)/style' '$(out)/fuzz' '$(out)'/bench.*
 	$(Q)if [ -d '$(out)' ]; then rmdir --ignore-fail-on-non-empty '$(out)'; fi
 
 help: ## this text
@@ -112,4 +115,6 @@ help: ## this text
 		'  prefix=$(prefix)  DESTDIR=' \
 		'  RING="pure kvm"  rings for selftests and run_tests' \
 		'  CHECK_ARGS=      options of scripts/check' \
-		'  BENCH=           pattern of measurements'
+		'  BENCH=           pattern of measurements' \
+		'  FUZZ=            pattern of fuzz targets' \
+		'  FUZZ_TIME=60     seconds for each'

@@ -119,7 +119,8 @@ ifndef USER_BUILT
 $(user_libs): user_build ;
 .PHONY: user_build
 user_build:
-	$(Q)+$(MAKE) --no-print-directory -C $(VRINGLAB_SRC)/user O=$(abs_o) all libs
+	$(Q)+$(MAKE) --no-print-directory -C $(VRINGLAB_SRC)/user -f fuzz/fuzz.mk O=$(abs_o) \
+		all libs replay
 endif
 
 EXTRA_CLEAN := $(OUTPUT)
