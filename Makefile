@@ -64,7 +64,8 @@ run_tests: user ## run them here and now, with kselftest's own runner
 check: setup ## build and run everything, also in VMs, and count the results
 	$(Q)+O='$(out)' scripts/check $(CHECK_ARGS)
 
-interop: setup ## the tests with other implementations of vhost-user
+interop: ## the tests with other implementations of vhost-user
+	$(Q)scripts/setup --interop
 	$(Q)+O='$(out)' scripts/check --ring interop $(CHECK_ARGS)
 
 fuzz: setup ## libFuzzer on what peers and guests can write; FUZZ=pattern selects
