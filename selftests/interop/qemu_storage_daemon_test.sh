@@ -4,19 +4,31 @@
 # Our front-end on the vhost-user-blk export of qemu-storage-daemon.
 
 . "$(dirname "$0")/../lib/ktap.sh"
+# shellcheck source=SCRIPTDIR/../lib/peers.sh
+. "$lib/peers.sh"
 
 [ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
-command -v qemu-storage-daemon >/dev/null ||
-	skip_all "no qemu-storage-daemon: apt install qemu-system-common"
 
 disk=$tmp/disk
 socket=$tmp/socket
+export=type=vhost-user-blk,id=x,node-name=disk,writable=on,num-queues=2
+export+=,addr.type=unix,addr.path=$socket
 truncate -s 32M "$disk"
-address=addr.type=unix,addr.path=$socket
-qemu-storage-daemon --blockdev "driver=file,node-name=disk,filename=$disk" \
-	--export "type=vhost-user-blk,id=x,node-name=disk,$address,writable=on,num-queues=2" \
-	--pidfile "$tmp/pid" --daemonize || skip_all "qemu-storage-daemon has no vhost-user-blk"
-trap 'kill "$(cat "$tmp/pid")"; rm -rf "$tmp"' EXIT
+
+start_daemon()
+{
+	"$peer" --blockdev "driver=file,node-name=disk,filename=$disk" --pidfile "$tmp/pid" \
+		--daemonize --export "$export" >"$tmp/said" 2>&1 && return
+	why="qemu-storage-daemon: $(head -n 1 "$tmp/said")"
+	return 1
+}
+
+stop_daemon()
+{
+	[ ! -e "$tmp/pid" ] || kill "$(cat "$tmp/pid")"
+	rm -f "$tmp/pid" "$socket"
+}
+trap 'stop_daemon; rm -rf "$tmp"' EXIT
 
 drive()
 {
@@ -31,15 +43,28 @@ no_packed_ring()
 	[ "$status" -eq 4 ] && one_line "$tmp/err" && grep -q 'does not offer' "$tmp/err"
 }
 
+# with_daemon own|newer
+with_daemon()
+{
+	local check=check
+
+	if ! find_peer "$1" qemu-storage-daemon || ! start_daemon; then
+		check=not_here
+	fi
+	pairing "vringlab drive blk" "qemu-storage-daemon $version"
+	$check "blk: one read after the other" drive --rw read
+	$check "blk: reads and writes, 32 at a time" drive --rw randrw --depth 32
+	$check "blk: with event indices" drive --rw randrw --depth 32 --event-idx
+	$check "blk: with indirect descriptors" drive --rw randrw --depth 32 --indirect
+	$check "blk: 64 KiB each" drive --rw randrw --depth 8 --size 64K
+	$check "blk: its second virtqueue" drive --rw randrw --depth 8 --queue 1
+	$check "blk: without acknowledgements" drive --rw randrw --no-reply-ack
+	$check "blk: a packed ring is not offered, and that is told" no_packed_ring
+	stop_daemon
+}
+
 ktap_print_header
-ktap_set_plan 8
-echo "# $(qemu-storage-daemon --version | head -n 1)"
-check "blk: one read after the other" drive --rw read
-check "blk: reads and writes, 32 at a time" drive --rw randrw --depth 32
-check "blk: with event indices" drive --rw randrw --depth 32 --event-idx
-check "blk: with indirect descriptors" drive --rw randrw --depth 32 --indirect
-check "blk: 64 KiB each" drive --rw randrw --depth 8 --size 64K
-check "blk: its second virtqueue" drive --rw randrw --depth 8 --queue 1
-check "blk: without acknowledgements" drive --rw randrw --no-reply-ack
-check "blk: a packed ring is not offered, and that is told" no_packed_ring
+ktap_set_plan 16
+with_daemon own
+with_daemon newer
 ktap_finished
