@@ -123,8 +123,8 @@ void t_ring_destroy(struct t_ring *ring)
 struct vu_frontend_region t_ring_region(const struct t_ring *ring)
 {
 	return (struct vu_frontend_region){
-		.guest_addr = T_RING_GPA,
-		.user_addr = T_RING_UVA,
+		.guest_addr = T_RING_GPA + ring->base,
+		.user_addr = T_RING_UVA + ring->base,
 		.size = T_RING_MEM_BYTES,
 		.fd = ring->memfd,
 	};
@@ -135,9 +135,9 @@ struct vu_frontend_vring t_ring_vring(const struct t_ring *ring, unsigned int in
 	return (struct vu_frontend_vring){
 		.index = index,
 		.num = T_RING_NUM,
-		.desc = T_RING_UVA + ring->at + DESC,
-		.avail = T_RING_UVA + ring->at + AVAIL,
-		.used = T_RING_UVA + ring->at + USED,
+		.desc = T_RING_UVA + ring->base + ring->at + DESC,
+		.avail = T_RING_UVA + ring->base + ring->at + AVAIL,
+		.used = T_RING_UVA + ring->base + ring->at + USED,
 		.kick_fd = ring->kick,
 		.call_fd = ring->call,
 	};
@@ -165,25 +165,41 @@ int t_ring_wait(struct t_ring *ring, uint32_t *written, int timeout_ms)
 	}
 }
 
-int t_ring_echo(struct t_ring *ring, const void *data, uint32_t len, int timeout_ms)
+int t_ring_request(struct t_ring *ring, const void *out, uint32_t out_len, void *in,
+		   uint32_t in_len, int timeout_ms)
 {
 	const struct vring_buf bufs[] = {
-		{ T_RING_GPA + T_RING_OUT, len },
-		{ T_RING_GPA + T_RING_IN, len },
+		{ T_RING_GPA + ring->base + T_RING_OUT, out_len },
+		{ T_RING_GPA + ring->base + T_RING_IN, in_len },
 	};
 	uint32_t written;
 	int ret;
 
-	memcpy(ring->mem + T_RING_OUT, data, len);
-	memset(ring->mem + T_RING_IN, 0, len);
-	ret = vring_drv_add(&ring->drv, bufs, 1, 1);
+	if (out_len)
+		memcpy(ring->mem + T_RING_OUT, out, out_len);
+	memset(ring->mem + T_RING_IN, 0, in_len);
+	ret = vring_drv_add(&ring->drv, out_len ? bufs : bufs + 1, !!out_len, !!in_len);
 	if (ret >= 0)
 		ret = t_ring_kick(ring);
 	if (!ret)
 		ret = t_ring_wait(ring, &written, timeout_ms);
 	if (ret < 0)
 		return ret;
-	if (written != len)
+	if (written > in_len)
 		return -EMSGSIZE;
-	return memcmp(ring->mem + T_RING_IN, data, len) ? -EBADMSG : 0;
+	if (written)
+		memcpy(in, ring->mem + T_RING_IN, written);
+	return (int)written;
+}
+
+int t_ring_echo(struct t_ring *ring, const void *data, uint32_t len, int timeout_ms)
+{
+	uint8_t back[T_RING_BUF_MAX];
+	int ret = t_ring_request(ring, data, len, back, len, timeout_ms);
+
+	if (ret < 0)
+		return ret;
+	if (ret != (int)len)
+		return -EMSGSIZE;
+	return memcmp(back, data, len) ? -EBADMSG : 0;
 }

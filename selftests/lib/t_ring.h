@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A guest without a guest: memory, and the driver side of one virtqueue in it.
+ * A guest without a guest: memory, and the driver side of one virtqueue in it. Of
+ * several each has its own memory, one region behind the other.
  */
 #ifndef VRINGLAB_SELFTESTS_T_RING_H
 #define VRINGLAB_SELFTESTS_T_RING_H
@@ -30,9 +31,11 @@
 
 /**
  * struct t_ring - Memory and virtqueue
- * @at:		Where the ring begins.
+ * @at:		Where the ring begins, in the memory.
  * @memfd:	The memory, sealed.
  * @mem:	Where it is mapped here.
+ * @base:	Where the memory begins, from T_RING_GPA and T_RING_UVA on: 0, or set
+ *		after t_ring_create().
  * @drv:	Driver side.
  * @kick:	eventfd, O_NONBLOCK.
  * @call:	eventfd, O_NONBLOCK.
@@ -42,6 +45,7 @@ struct t_ring {
 	uint32_t at;
 	int memfd;
 	uint8_t *mem;
+	uint64_t base;
 	struct vring_drv drv;
 	int kick;
 	int call;
@@ -100,6 +104,21 @@ int t_ring_kick(const struct t_ring *ring);
  * Return: the id, %-ETIMEDOUT, or as vring_drv_get().
  */
 int t_ring_wait(struct t_ring *ring, uint32_t *written, int timeout_ms);
+
+/**
+ * t_ring_request() - Send bytes, and take what comes back
+ * @ring:	Ring.
+ * @out:	Bytes to send.
+ * @out_len:	Count, 0 to T_RING_BUF_MAX.
+ * @in:		Where what comes back is copied to.
+ * @in_len:	Room for it, 0 to T_RING_BUF_MAX.
+ * @timeout_ms:	At most this long.
+ *
+ * Return: how many bytes came back, %-EMSGSIZE for more than there is room for, or as
+ * t_ring_wait().
+ */
+int t_ring_request(struct t_ring *ring, const void *out, uint32_t out_len, void *in,
+		   uint32_t in_len, int timeout_ms);
 
 /**
  * t_ring_echo() - Send bytes, and compare what comes back
