@@ -52,7 +52,7 @@ int t_served_set_mem(struct t_served *s, const struct vu_mem_table *mem, int fd)
 			     mem->nr_regions);
 }
 
-int t_served_set_vring(struct t_served *s, const struct t_ring *ring, uint32_t index)
+int t_served_configure_vring(struct t_served *s, const struct t_ring *ring, uint32_t index)
 {
 	const struct vu_vring_addr addr = t_served_addr(ring, index);
 	uint32_t base = ring->drv.config.ring.packed ? VRING_BASE_PACKED : VRING_BASE_SPLIT;
@@ -67,9 +67,14 @@ int t_served_set_vring(struct t_served *s, const struct t_ring *ring, uint32_t i
 		ret = t_served_set_fd(s, VU_SET_VRING_CALL, index, ring->call);
 	if (!ret)
 		ret = t_served_set_fd(s, VU_SET_VRING_KICK, index, ring->kick);
-	if (!ret)
-		ret = t_served_set_state(s, VU_SET_VRING_ENABLE, index, 1);
 	return ret;
+}
+
+int t_served_set_vring(struct t_served *s, const struct t_ring *ring, uint32_t index)
+{
+	int ret = t_served_configure_vring(s, ring, index);
+
+	return ret ? ret : t_served_set_state(s, VU_SET_VRING_ENABLE, index, 1);
 }
 
 int t_served_set_up(struct t_served *s, const struct t_ring *ring, uint32_t index)

@@ -28,6 +28,9 @@ struct vu_mem_table t_served_mem(void);
 /** t_served_set_mem() - SET_MEM_TABLE, with @fd for each region. */
 int t_served_set_mem(struct t_served *s, const struct vu_mem_table *mem, int fd);
 
+/** t_served_configure_vring() - All of a virtqueue, but to be enabled. */
+int t_served_configure_vring(struct t_served *s, const struct t_ring *ring, uint32_t index);
+
 /** t_served_set_vring() - All of a virtqueue; it runs after this. */
 int t_served_set_vring(struct t_served *s, const struct t_ring *ring, uint32_t index);
 

@@ -314,6 +314,22 @@ TEST_F(backend, enable_needs_bit_30_and_without_it_all_rings_are_enabled)
 	EXPECT_EQ(0, echo(&self->ring));
 }
 
+/* As QEMU's net does. */
+TEST_F(backend, enable_may_come_before_bit_30_where_protocol_features_have)
+{
+	const uint64_t protocol = 1ull << 3, features = T_SERVED_FEATURES | 1ull << 30;
+	const struct vu_mem_table mem = t_served_mem();
+
+	t_served_stop(&self->s);
+	ASSERT_EQ(0, t_served_start(&self->s));
+	ASSERT_EQ(0, t_peer_request(self->s.fd, VU_SET_PROTOCOL_FEATURES, 0x1, &protocol, 8));
+	EXPECT_EQ(0, t_served_set_state(&self->s, VU_SET_VRING_ENABLE, 0, 1));
+	ASSERT_EQ(0, t_served_tell(&self->s, VU_SET_FEATURES, &features, 8, NULL, 0));
+	ASSERT_EQ(0, t_served_set_mem(&self->s, &mem, self->ring.memfd));
+	ASSERT_EQ(0, t_served_configure_vring(&self->s, &self->ring, 0));
+	EXPECT_EQ(0, echo(&self->ring));
+}
+
 TEST_F(backend, features_that_were_not_offered_are_refused_and_change_nothing)
 {
 	const uint64_t more = T_SERVED_FEATURES | 1ull << 29;

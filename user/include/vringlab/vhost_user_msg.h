@@ -329,7 +329,7 @@ enum vu_payload_type {
 enum vu_gate {
 	VU_GATE_NONE,
 	VU_GATE_OFFERED, /* VU_F_PROTOCOL_FEATURES offered by the back-end */
-	VU_GATE_ACKED, /* VU_F_PROTOCOL_FEATURES acknowledged by the front-end */
+	VU_GATE_ACKED, /* VU_F_PROTOCOL_FEATURES acknowledged, or used, by the front-end */
 	VU_GATE_IOMMU, /* VIRTIO_F_ACCESS_PLATFORM acknowledged by the front-end */
 };
 

@@ -93,6 +93,9 @@ static int check_gate(const struct vu_backend *be, const struct vu_msg_info *inf
 	case VU_GATE_ACKED:
 		if (has_feature(be, VU_F_PROTOCOL_FEATURES))
 			return 0;
+		/* QEMU's net acknowledges the bit later, but has used it already */
+		if (!be->features && be->protocol_features)
+			return 0;
 		return vl_err_set(err, -EPROTO, "VHOST_USER_F_PROTOCOL_FEATURES is not negotiated");
 	case VU_GATE_IOMMU:
 		if (be->iotlb)
