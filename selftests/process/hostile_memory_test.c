@@ -305,7 +305,7 @@ TEST_F(regions, that_overlap_or_are_no_regions_are_not_added)
 		{ { GPA + BYTES - 1, 4096, UVA + BYTES, 0 }, EEXIST },
 		{ { GPA + BYTES, 4096, UVA + BYTES - 1, 0 }, EEXIST },
 		{ { GPA - 4095, 4096, UVA - 4096, 0 }, EEXIST },
-		{ RING, EEXIST },
+		{ { GPA, 4096, UVA, 0 }, EEXIST },
 		{ { GPA + BYTES, 0, UVA + BYTES, 0 }, EINVAL },
 		{ { GPA + BYTES, BYTES + 1, UVA + BYTES, 0 }, ENXIO },
 		{ { UINT64_MAX - 10, 4096, UVA + BYTES, 0 }, EINVAL },

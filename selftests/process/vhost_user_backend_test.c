@@ -314,6 +314,39 @@ TEST_F(backend, enable_needs_bit_30_and_without_it_all_rings_are_enabled)
 	EXPECT_EQ(0, echo(&self->ring));
 }
 
+static int tell_region(struct t_served *s, uint32_t request, int fd)
+{
+	const struct vu_mem_reg reg = { .region = t_served_mem().regions[0] };
+
+	return t_served_tell(s, request, &reg, sizeof(reg), &fd, request == VU_ADD_MEM_REG);
+}
+
+/* As QEMU 7.2 does for each pair of virtqueues. */
+TEST_F(backend, a_region_that_is_added_twice_is_there_until_it_is_removed_twice)
+{
+	const uint64_t protocol = 1ull << 3 | 1ull << 15, features = T_SERVED_FEATURES | 1ull << 30;
+	struct t_ring other;
+	uint32_t base;
+
+	t_served_stop(&self->s);
+	ASSERT_EQ(0, t_served_start(&self->s));
+	ASSERT_EQ(0, t_peer_request(self->s.fd, VU_SET_PROTOCOL_FEATURES, 0x1, &protocol, 8));
+	ASSERT_EQ(0, t_served_tell(&self->s, VU_SET_FEATURES, &features, 8, NULL, 0));
+	ASSERT_EQ(0, tell_region(&self->s, VU_ADD_MEM_REG, self->ring.memfd));
+	EXPECT_EQ(0, tell_region(&self->s, VU_ADD_MEM_REG, self->ring.memfd));
+	/* the same place, but another file */
+	ASSERT_EQ(0, t_ring_create(&other));
+	EXPECT_EQ(EEXIST, tell_region(&self->s, VU_ADD_MEM_REG, other.memfd));
+	t_ring_destroy(&other);
+	ASSERT_EQ(0, t_served_set_vring(&self->s, &self->ring, 0));
+	EXPECT_EQ(0, tell_region(&self->s, VU_REM_MEM_REG, -1));
+	EXPECT_EQ(0, echo(&self->ring));
+	EXPECT_LT(0, tell_region(&self->s, VU_REM_MEM_REG, -1));
+	ASSERT_EQ(0, t_served_stop_vring(&self->s, 0, &base));
+	EXPECT_EQ(0, tell_region(&self->s, VU_REM_MEM_REG, -1));
+	EXPECT_LT(0, tell_region(&self->s, VU_REM_MEM_REG, -1));
+}
+
 /* As QEMU's net does. */
 TEST_F(backend, enable_may_come_before_bit_30_where_protocol_features_have)
 {

@@ -10,6 +10,7 @@
 #define VRINGLAB_VHOST_USER_MEM_H
 
 #include <signal.h>
+#include <sys/types.h>
 
 #include <vringlab/vhost_user_msg.h>
 #include <vringlab/vring_mem.h>
@@ -61,7 +62,8 @@ void vu_mapping_close(struct vu_mapping *map);
 /**
  * struct vu_mem - A mapped memory table
  * @table:	Resolves addresses.
- * @maps:	What to unmap, in no order.
+ * @maps:	What to unmap, in no order: regions, their files, and how often they were
+ *		added once more.
  * @faulted:	For all mappings, as of vu_mapping_open(). The caller's.
  * @gpa_addresses: The front-end has no user addresses: its guest addresses stand for
  *		them (VHOST_USER_PROTOCOL_F_GPA_ADDRESSES). The caller's.
@@ -69,7 +71,10 @@ void vu_mapping_close(struct vu_mapping *map);
 struct vu_mem {
 	struct vring_mem table;
 	struct vu_mem_map {
-		uint64_t guest_addr;
+		struct vu_region region;
+		dev_t dev;
+		ino_t ino;
+		unsigned int repeats;
 		struct vu_mapping map;
 	} maps[VRING_MEM_REGIONS_MAX];
 	volatile sig_atomic_t *faulted;
@@ -103,6 +108,28 @@ int vu_mem_map(struct vu_mem *mem, const struct vu_region *regions, const int *f
  * * other - as vu_mapping_open()
  */
 int vu_mem_add(struct vu_mem *mem, const struct vu_region *region, int fd, struct vl_err *err);
+
+/**
+ * vu_mem_repeat() - Is a region added that is there already?
+ * @mem:	Table.
+ * @region:	To be added.
+ * @fd:		Stays the caller's.
+ *
+ * The same addresses, size and piece of the same file. QEMU 7.2 adds each region
+ * once for each pair of virtqueues, and removes it as often.
+ *
+ * Return: true if nothing is left to do but to remove it once more later.
+ */
+bool vu_mem_repeat(struct vu_mem *mem, const struct vu_region *region, int fd);
+
+/**
+ * vu_mem_unrepeat() - Is a region removed that was added more than once?
+ * @mem:	Table.
+ * @region:	To be removed.
+ *
+ * Return: true if it stays.
+ */
+bool vu_mem_unrepeat(struct vu_mem *mem, const struct vu_region *region);
 
 /**
  * vu_mem_remove() - Unmap a region

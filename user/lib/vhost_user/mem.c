@@ -3,6 +3,8 @@
  * The memory table and its mappings.
  */
 #include <errno.h>
+#include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <vringlab/err.h>
@@ -29,7 +31,7 @@ static struct vu_mem_map *find_map(struct vu_mem *mem, uint64_t guest_addr)
 {
 	unsigned int i = 0;
 
-	while (!mem->maps[i].map.data || mem->maps[i].guest_addr != guest_addr)
+	while (!mem->maps[i].map.data || mem->maps[i].region.guest_addr != guest_addr)
 		i++;
 	return &mem->maps[i];
 }
@@ -51,15 +53,21 @@ int vu_mem_add(struct vu_mem *mem, const struct vu_region *region, int fd, struc
 		.size = region->size,
 	};
 	int ret = check_region(region, err);
+	struct stat st;
 
 	if (ret)
 		return ret;
 	if (!map)
 		return vl_err_set(err, -ENOSPC, "there are %u already", VRING_MEM_REGIONS_MAX);
+	if (fstat(fd, &st))
+		return vl_err_set(err, -errno, "cannot stat its fd: %s", vl_strerror(errno));
 	ret = vu_mapping_open(&map->map, fd, region->mmap_offset, region->size, mem->faulted, err);
 	if (ret)
 		return ret;
-	map->guest_addr = region->guest_addr;
+	map->region = *region;
+	map->dev = st.st_dev;
+	map->ino = st.st_ino;
+	map->repeats = 0;
 	added.host = map->map.data;
 	ret = vring_mem_add(&mem->table, &added);
 	if (ret) {
@@ -89,6 +97,40 @@ int vu_mem_map(struct vu_mem *mem, const struct vu_region *regions, const int *f
 	}
 	*mem = mapped;
 	return 0;
+}
+
+static struct vu_mem_map *same_region(struct vu_mem *mem, const struct vu_region *region)
+{
+	for (unsigned int i = 0; i < VRING_MEM_REGIONS_MAX; i++) {
+		const struct vu_region *r = &mem->maps[i].region;
+
+		if (mem->maps[i].map.data && r->guest_addr == region->guest_addr &&
+		    r->user_addr == region->user_addr && r->size == region->size)
+			return &mem->maps[i];
+	}
+	return NULL;
+}
+
+bool vu_mem_repeat(struct vu_mem *mem, const struct vu_region *region, int fd)
+{
+	struct vu_mem_map *map = same_region(mem, region);
+	struct stat st;
+
+	if (!map || map->region.mmap_offset != region->mmap_offset || fstat(fd, &st) ||
+	    st.st_dev != map->dev || st.st_ino != map->ino || map->repeats == UINT_MAX)
+		return false;
+	map->repeats++;
+	return true;
+}
+
+bool vu_mem_unrepeat(struct vu_mem *mem, const struct vu_region *region)
+{
+	struct vu_mem_map *map = same_region(mem, region);
+
+	if (!map || !map->repeats)
+		return false;
+	map->repeats--;
+	return true;
 }
 
 int vu_mem_remove(struct vu_mem *mem, const struct vu_region *region)

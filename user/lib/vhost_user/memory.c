@@ -179,7 +179,9 @@ int add_mem_reg(struct vu_backend *be, struct vu_msg *msg, struct vu_reply *repl
 		msg->hdr.flags &= ~VU_NEED_REPLY;
 		return bases_known(be, msg, err);
 	}
-	ret = vu_mem_add(&be->mem, region, msg->fds[0], err);
+	ret = vu_mem_repeat(&be->mem, region, msg->fds[0]) ?
+		      0 :
+		      vu_mem_add(&be->mem, region, msg->fds[0], err);
 	if (!ret && log_is_on(be))
 		ret = log_check_memory(be, &be->mem.table, err);
 	if (ret) {
@@ -236,8 +238,11 @@ static int remove_region(struct vu_backend *be, struct vu_msg *msg, struct vu_re
 int rem_mem_reg(struct vu_backend *be, struct vu_msg *msg, struct vu_reply *reply,
 		struct vl_err *err)
 {
-	int ret = check_not_in_use(be, &msg->payload.mem_reg.region, err);
+	int ret;
 
+	if (vu_mem_unrepeat(&be->mem, &msg->payload.mem_reg.region))
+		return 0;
+	ret = check_not_in_use(be, &msg->payload.mem_reg.region, err);
 	if (ret)
 		return ret;
 	rings_quiesce(be, false);

@@ -106,7 +106,8 @@ int postcopy_register(struct vu_backend *be, struct vl_err *err)
 		if (ret)
 			return vl_err_set(err, ret,
 					  "the region at 0x%llx cannot have its faults served: %s",
-					  (unsigned long long)m->guest_addr, vl_strerror(ret));
+					  (unsigned long long)m->region.guest_addr,
+					  vl_strerror(ret));
 	}
 	return 0;
 }
