@@ -347,6 +347,19 @@ TEST_F(backend, a_region_that_is_added_twice_is_there_until_it_is_removed_twice)
 	EXPECT_LT(0, tell_region(&self->s, VU_REM_MEM_REG, -1));
 }
 
+/* As QEMU does: it kicks the ring with a call eventfd that it does not read. */
+TEST_F(backend, a_call_eventfd_that_replaces_another_on_a_started_ring_gets_a_call)
+{
+	const int other = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	uint64_t calls;
+
+	ASSERT_EQ(0, t_served_set_up(&self->s, &self->ring, 0));
+	ASSERT_EQ(0, echo(&self->ring));
+	ASSERT_EQ(0, t_served_set_fd(&self->s, VU_SET_VRING_CALL, 0, other));
+	EXPECT_EQ(0, t_read_until(other, &calls, sizeof(calls), T_DEADLINE_MS));
+	close(other);
+}
+
 /* As QEMU's net does. */
 TEST_F(backend, enable_may_come_before_bit_30_where_protocol_features_have)
 {

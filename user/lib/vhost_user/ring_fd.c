@@ -128,6 +128,11 @@ static int set_call(struct vu_ring *ring, int *fd, struct vl_err *err)
 	ring_put_call(ring);
 	ring->call = call;
 	ring->call_fd = vl_fd_take(fd);
+	/* a call for what is used already may have gone to one that nobody reads any more */
+	if (ring->started && ring->call) {
+		loop_eventfd_signal(ring->call);
+		ring->stats.calls++;
+	}
 	return ring_announce(ring, err);
 }
 
