@@ -42,12 +42,6 @@ cmp /tmp/before /tmp/after
 cat /tmp/after
 G
 
-# From 10.0 on the option has the unit in its name.
-reconnect()
-{
-	[ "${version%%.*}" -ge 10 ] && echo reconnect-ms=1000 || echo reconnect=1
-}
-
 # guest OPTION-OF-THE-DEVICE: leaves the hash in $hash
 guest()
 {

@@ -4,6 +4,8 @@
 # For tests with programs of others, after ktap.sh: this machine's own, and the newer
 # ones that scripts/peers keeps.
 
+: "${src?}" "${tmp?}"
+
 # pairing FRONT-END BACK-END: what the test points that follow are about, for the table
 # that scripts/pairings makes.
 pairing()
@@ -50,4 +52,27 @@ find_peer()
 		grep -Eo '[0-9]+(\.[0-9]+)+[^ )'\'']*' | head -n 1)
 	why="$2 does not run: $("$peer" "${ask[@]}" </dev/null 2>&1 | head -n 1)"
 	[ -n "$version" ]
+}
+
+# reconnect: what makes the chardev of this QEMU connect again; from 10.0 on the option
+# has the unit in its name.
+reconnect()
+{
+	[ "${version%%.*}" -ge 10 ] && echo reconnect-ms=1000 || echo reconnect=1
+}
+
+# in_namespace "$@": go on in a network namespace of the test's own.
+in_namespace()
+{
+	local options=-rn
+
+	[ "$(id -u)" != 0 ] || options=-n
+	if [ -n "${VRINGLAB_NAMESPACE:-}" ]; then
+		busybox ip link set lo up
+		return
+	fi
+	unshare "$options" true 2>/dev/null ||
+		skip_all "no network namespace: run as root, or allow user namespaces"
+	rm -rf "$tmp"
+	VRINGLAB_NAMESPACE=1 exec unshare "$options" "$0" "$@"
 }
