@@ -345,7 +345,9 @@ static void let_go(struct vu_backend *be)
 	vu_conn_destroy(be->conn);
 	be->conn = NULL;
 	vl_fd_close(&be->reply_fd);
-	free(be->next_mem ? (vu_mem_unmap(be->next_mem), be->next_mem) : NULL);
+	if (be->next_mem)
+		vu_mem_unmap(be->next_mem);
+	free(be->next_mem);
 	be->next_mem = NULL;
 	rings_quiesce(be, true);
 	state_reset(be);
