@@ -4,9 +4,11 @@
 # Our front-end on DPDK's vhost PMD: testpmd gives back each packet it gets.
 
 . "$(dirname "$0")/../lib/ktap.sh"
+# shellcheck source=SCRIPTDIR/../lib/peers.sh
+. "$lib/peers.sh"
 
 [ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
-command -v dpdk-testpmd >/dev/null || skip_all "no dpdk-testpmd: apt install dpdk"
+find_peer own dpdk-testpmd || skip_all "$why"
 [ "$(nproc)" -ge 2 ] || skip_all "testpmd needs two processors: it polls on one of them"
 
 pairs=2
@@ -27,7 +29,7 @@ start_testpmd()
 	local deadline=$((SECONDS + 60))
 
 	rm -f "$socket"
-	dpdk-testpmd -v --lcores 0@0,1@1 --no-huge -m 256 --no-pci --no-telemetry \
+	"$peer" -v --lcores 0@0,1@1 --no-huge -m 256 --no-pci --no-telemetry \
 		--file-prefix="vringlab$$" \
 		--vdev "net_vhost0,iface=$socket,queues=$pairs" -- --forward-mode="$1" \
 		--auto-start --total-num-mbufs=8192 --nb-cores=1 --rxq=$pairs --txq=$pairs \
@@ -110,8 +112,11 @@ receives()
 
 ktap_print_header
 ktap_set_plan 19
-start_testpmd io || { cat "$tmp/testpmd"; skip_all "testpmd has no vhost PMD: apt install dpdk"; }
-echo "# $(grep -o 'DPDK [0-9.]*' "$tmp/testpmd" | head -n 1) $(dpkg-query -W dpdk 2>/dev/null)"
+start_testpmd io || {
+	cat "$tmp/testpmd"
+	skip_all "testpmd has no vhost PMD: run scripts/setup --interop"
+}
+pairing "vringlab drive net" "DPDK $version vhost PMD"
 check "net: a split ring" echoes
 check "net: with mergeable buffers" echoes --mergeable
 check "net: 65535 bytes in many buffers" echoes --mergeable --size 65535 --depth 4
