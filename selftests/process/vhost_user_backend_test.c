@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <vringlab/fd.h>
+#include <vringlab/vring_inflight.h>
 
 #include "kselftest_harness.h"
 #include "t.h"
@@ -345,6 +346,30 @@ TEST_F(backend, a_region_that_is_added_twice_is_there_until_it_is_removed_twice)
 	ASSERT_EQ(0, t_served_stop_vring(&self->s, 0, &base));
 	EXPECT_EQ(0, tell_region(&self->s, VU_REM_MEM_REG, -1));
 	EXPECT_LT(0, tell_region(&self->s, VU_REM_MEM_REG, -1));
+}
+
+/* Nobody has used anything there: a call would be one that no driver asked for. */
+TEST_F(backend, a_ring_that_begins_with_an_unused_record_gets_no_call)
+{
+	const struct t_served_config config = { .protocol = 1ull << 12 };
+	const int fd = memfd_create("inflight", MFD_CLOEXEC);
+	const struct vu_inflight desc = {
+		.mmap_size = vring_inflight_size(false, T_RING_NUM),
+		.num_queues = 1,
+		.queue_size = T_RING_NUM,
+	};
+	union vu_payload reply;
+
+	t_served_stop(&self->s);
+	ASSERT_EQ(0, t_served_start_with(&self->s, &config));
+	ASSERT_EQ(0, t_served_negotiate(&self->s));
+	ASSERT_EQ(0, ftruncate(fd, desc.mmap_size));
+	ASSERT_EQ(0, t_served_tell(&self->s, VU_SET_INFLIGHT_FD, &desc, sizeof(desc), &fd, 1));
+	ASSERT_EQ(0, t_served_set_up(&self->s, &self->ring, 0));
+	ASSERT_EQ(0, t_served_ask(&self->s, VU_GET_FEATURES, NULL, 0, &reply));
+	EXPECT_EQ(-ETIMEDOUT, t_poll_until(self->ring.call, 0));
+	EXPECT_EQ(0, echo(&self->ring));
+	close(fd);
 }
 
 /* As QEMU does: it kicks the ring with a call eventfd that it does not read. */

@@ -76,4 +76,10 @@ struct vring_inflight_packed {
  */
 uint64_t vring_inflight_size(bool packed, unsigned int num);
 
+/**
+ * vring_inflight_is_unused() - Was no device side there before?
+ * @region:	Of one virtqueue, of either format.
+ */
+bool vring_inflight_is_unused(const void *region);
+
 #endif /* VRINGLAB_VRING_INFLIGHT_H */

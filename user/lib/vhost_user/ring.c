@@ -16,6 +16,7 @@
 #include <linux/virtio_config.h>
 
 #include <vringlab/err.h>
+#include <vringlab/vring_inflight.h>
 
 #include "backend.h"
 
@@ -120,13 +121,16 @@ static int begin(struct vu_ring *ring, const struct vring_layout *layout)
 		.base = ring_base(ring),
 	};
 	int ret = inflight_region(be, ring, &config.inflight);
+	bool first = config.base == first_base(be);
 
+	if (!ret && config.inflight)
+		first = first && vring_inflight_is_unused(config.inflight);
 	if (!ret)
 		ret = vring_dev_init(&ring->dev, &config);
 	if (ret)
 		return ret;
 	/* a ring at its beginning has nothing that an earlier device side pushed */
-	if (!config.inflight && config.base == first_base(be))
+	if (first)
 		vring_dev_should_call(&ring->dev);
 	if (ops->start)
 		ret = ops->start(be->vdev->dev, &ring->queue, NULL);
