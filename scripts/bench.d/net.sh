@@ -20,7 +20,7 @@ testpmd()
 # On-CPU ns of all threads of process $1.
 cpu_time()
 {
-	cat "/proc/$1"/task/*/schedstat | awk '{ ns += $1 } END { print ns }'
+	cat "/proc/$1"/task/*/schedstat | awk '{ ns += $1 } END { printf "%.0f\n", ns }'
 }
 
 # Reads a driver's reports. CPU ns of process $1 for each packet that its port counts
