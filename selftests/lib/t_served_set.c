@@ -52,6 +52,14 @@ int t_served_set_mem(struct t_served *s, const struct vu_mem_table *mem, int fd)
 			     mem->nr_regions);
 }
 
+int t_served_set_region(struct t_served *s, uint32_t request, const struct vu_region *region,
+			int fd)
+{
+	const struct vu_mem_reg reg = { .region = *region };
+
+	return t_served_tell(s, request, &reg, sizeof(reg), &fd, fd >= 0);
+}
+
 int t_served_configure_vring(struct t_served *s, const struct t_ring *ring, uint32_t index)
 {
 	const struct vu_vring_addr addr = t_served_addr(ring, index);

@@ -28,6 +28,10 @@ struct vu_mem_table t_served_mem(void);
 /** t_served_set_mem() - SET_MEM_TABLE, with @fd for each region. */
 int t_served_set_mem(struct t_served *s, const struct vu_mem_table *mem, int fd);
 
+/** t_served_set_region() - ADD_MEM_REG or REM_MEM_REG; @fd is -1 for none. */
+int t_served_set_region(struct t_served *s, uint32_t request, const struct vu_region *region,
+			int fd);
+
 /** t_served_configure_vring() - All of a virtqueue, but to be enabled. */
 int t_served_configure_vring(struct t_served *s, const struct t_ring *ring, uint32_t index);
 

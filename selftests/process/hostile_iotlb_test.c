@@ -69,8 +69,11 @@ static int take_miss(int channel, struct vu_iotlb *iotlb)
 
 FIXTURE_SETUP(iotlb)
 {
-	/* BACKEND_REQ, VIRTIO_F_ACCESS_PLATFORM */
-	const struct t_served_config config = { .protocol = 1ull << 5, .features = 1ull << 33 };
+	/* BACKEND_REQ and CONFIGURE_MEM_SLOTS, VIRTIO_F_ACCESS_PLATFORM */
+	const struct t_served_config config = {
+		.protocol = 1ull << 5 | 1ull << 15,
+		.features = 1ull << 33,
+	};
 	int fds[2], ret;
 
 	memset(self, 0, sizeof(*self));
@@ -132,6 +135,29 @@ TEST_F(iotlb, of_twenty_thousand_translations_keeps_few)
 		ASSERT_EQ(0, tell(&self->s, i << 32, 1, UVA + i % BYTES, UPDATE));
 	ASSERT_EQ(0, map_all(&self->s));
 	EXPECT_EQ(0, t_ring_echo(&self->ring, "after", 6, T_DEADLINE_MS));
+}
+
+/* The ring's new translation is in another region, which it was never told to look for. */
+TEST_F(iotlb, does_not_stay_in_a_region_that_goes)
+{
+	const struct vu_region first = t_served_mem().regions[0];
+	struct vu_region second = first;
+	struct t_ring other;
+
+	ASSERT_EQ(0, map_all(&self->s));
+	/* after its answer the ring has started, too */
+	ASSERT_EQ(0, t_served_tell(&self->s, VU_SET_OWNER, NULL, 0, NULL, 0));
+	ASSERT_EQ(0, t_ring_create(&other));
+	second.guest_addr += BYTES;
+	second.user_addr += BYTES;
+	ASSERT_EQ(0, t_served_set_region(&self->s, VU_ADD_MEM_REG, &second, other.memfd));
+	ASSERT_EQ(0, tell(&self->s, UVA, BYTES, UVA + BYTES, UPDATE));
+	ASSERT_EQ(0, tell(&self->s, T_RING_GPA, BYTES, UVA + BYTES, UPDATE));
+	ASSERT_EQ(0, t_served_set_region(&self->s, VU_REM_MEM_REG, &first, -1));
+	ASSERT_EQ(0, t_served_set_fd(&self->s, VU_SET_VRING_CALL, 0, other.call));
+	ASSERT_EQ(0, t_served_set_fd(&self->s, VU_SET_VRING_KICK, 0, other.kick));
+	EXPECT_EQ(0, t_ring_echo(&other, "after", 6, T_DEADLINE_MS));
+	t_ring_destroy(&other);
 }
 
 TEST_F(iotlb, asks_once_however_often_it_is_kicked)

@@ -208,13 +208,6 @@ TEST_F(table, is_refused_and_the_one_before_stays_in_use)
 	EXPECT_TRUE(t_ring_is_intact(&self->ring));
 }
 
-static int add_region(struct t_served *s, uint32_t request, const struct vu_region *region, int fd)
-{
-	const struct vu_mem_reg reg = { .region = *region };
-
-	return t_served_tell(s, request, &reg, sizeof(reg), &fd, fd >= 0);
-}
-
 FIXTURE(regions)
 {
 	struct t_served s;
@@ -254,11 +247,12 @@ TEST_F(regions, are_added_up_to_the_number_of_slots_and_no_further)
 	for (uint64_t i = 1; i < slots.u64; i++) {
 		region.guest_addr = GPA + i * BYTES;
 		region.user_addr = UVA + i * BYTES;
-		ASSERT_EQ(0, add_region(&self->s, VU_ADD_MEM_REG, &region, self->ring.memfd));
+		ASSERT_EQ(0,
+			  t_served_set_region(&self->s, VU_ADD_MEM_REG, &region, self->ring.memfd));
 	}
 	region.guest_addr += BYTES;
 	region.user_addr += BYTES;
-	EXPECT_EQ(ENOSPC, add_region(&self->s, VU_ADD_MEM_REG, &region, self->ring.memfd));
+	EXPECT_EQ(ENOSPC, t_served_set_region(&self->s, VU_ADD_MEM_REG, &region, self->ring.memfd));
 	EXPECT_NE(NULL, strstr(self->s.refusal.msg, "ADD_MEM_REG: region at 0x"));
 	EXPECT_EQ(fds, t_fds_count(0));
 	EXPECT_EQ(0, t_ring_echo(&self->ring, "after", 6, T_DEADLINE_MS));
@@ -271,10 +265,12 @@ TEST_F(regions, are_removed_once_and_with_an_fd_as_well)
 	int fds = t_fds_count(0), maps = t_maps_count(0);
 
 	for (int i = 0; i < 100; i++) {
-		ASSERT_EQ(0, add_region(&self->s, VU_ADD_MEM_REG, &region, self->ring.memfd));
+		ASSERT_EQ(0,
+			  t_served_set_region(&self->s, VU_ADD_MEM_REG, &region, self->ring.memfd));
 		/* the offset does not count, and the fd is closed */
-		ASSERT_EQ(0, add_region(&self->s, VU_REM_MEM_REG, &otherwise, self->ring.memfd));
-		ASSERT_EQ(ENOENT, add_region(&self->s, VU_REM_MEM_REG, &region, -1));
+		ASSERT_EQ(0, t_served_set_region(&self->s, VU_REM_MEM_REG, &otherwise,
+						 self->ring.memfd));
+		ASSERT_EQ(ENOENT, t_served_set_region(&self->s, VU_REM_MEM_REG, &region, -1));
 	}
 	EXPECT_EQ(fds, t_fds_count(0));
 	EXPECT_EQ(maps, t_maps_count(0));
@@ -286,7 +282,7 @@ TEST_F(regions, that_touch_hold_no_vring_across_their_border)
 	const struct vu_region region = { GPA + BYTES, BYTES, UVA + BYTES, 0 };
 	struct vu_vring_addr addr = t_served_addr(&self->ring, 1);
 
-	ASSERT_EQ(0, add_region(&self->s, VU_ADD_MEM_REG, &region, self->ring.memfd));
+	ASSERT_EQ(0, t_served_set_region(&self->s, VU_ADD_MEM_REG, &region, self->ring.memfd));
 	ASSERT_EQ(0, t_served_set_state(&self->s, VU_SET_VRING_NUM, 1, T_RING_NUM));
 	addr.desc = UVA + BYTES - 16;
 	EXPECT_EQ(EFAULT, t_served_set_addr(&self->s, &addr));
@@ -312,8 +308,8 @@ TEST_F(regions, that_overlap_or_are_no_regions_are_not_added)
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		EXPECT_EQ(bad[i].code,
-			  add_region(&self->s, VU_ADD_MEM_REG, &bad[i].region, self->ring.memfd))
+		EXPECT_EQ(bad[i].code, t_served_set_region(&self->s, VU_ADD_MEM_REG, &bad[i].region,
+							   self->ring.memfd))
 		TH_LOG("row %zu: %s", i, self->s.refusal.msg);
 	}
 	EXPECT_EQ(0, t_ring_echo(&self->ring, "after", 6, T_DEADLINE_MS));

@@ -317,9 +317,9 @@ TEST_F(backend, enable_needs_bit_30_and_without_it_all_rings_are_enabled)
 
 static int tell_region(struct t_served *s, uint32_t request, int fd)
 {
-	const struct vu_mem_reg reg = { .region = t_served_mem().regions[0] };
+	const struct vu_mem_table mem = t_served_mem();
 
-	return t_served_tell(s, request, &reg, sizeof(reg), &fd, request == VU_ADD_MEM_REG);
+	return t_served_set_region(s, request, &mem.regions[0], fd);
 }
 
 /* As QEMU 7.2 does for each pair of virtqueues. */

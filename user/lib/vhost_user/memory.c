@@ -231,6 +231,8 @@ static int remove_region(struct vu_backend *be, struct vu_msg *msg, struct vu_re
 	(void)reply;
 	(void)err;
 	vu_mem_remove(&be->mem, &msg->payload.mem_reg.region);
+	/* behind an IOTLB one may lie there still, where its translation is another now */
+	move_rings(be);
 	rings_resume(be);
 	return 0;
 }
