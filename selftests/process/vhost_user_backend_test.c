@@ -578,4 +578,37 @@ TEST_F(backend, a_ring_that_cannot_be_announced_is_refused)
 	EXPECT_EQ(0, echo(&self->ring));
 }
 
+/* What the other one has in flight keeps the session; nobody would wait for this one's. */
+TEST_F(backend, a_ring_does_not_start_once_the_connection_is_closed)
+{
+	const struct vring_buf bufs[] = { { T_RING_GPA + T_RING_OUT, 8 },
+					  { T_RING_GPA + T_RING_IN, 8 } };
+	const uint64_t index = 1;
+	struct t_ring late;
+	uint32_t written;
+
+	ASSERT_EQ(0, t_ring_create_beside(&late, &self->ring));
+	ASSERT_EQ(0, t_served_set_up(&self->s, &self->ring, 0));
+	atomic_store(&self->s.hold, true);
+	ASSERT_LE(0, vring_drv_add(&self->ring.drv, bufs, 1, 1));
+	ASSERT_EQ(0, t_ring_kick(&self->ring));
+	while (!atomic_load(&self->s.nr_held))
+		ASSERT_EQ(0, t_served_tell(&self->s, VU_SET_OWNER, NULL, 0, NULL, 0));
+	atomic_store(&self->s.hold, false);
+	/* all but the kick, with which it would start, and which is refused */
+	ASSERT_EQ(0, t_served_set_vring(&self->s, &late, 1));
+	ASSERT_EQ(0, t_served_stop_vring(&self->s, 1, &written));
+	ASSERT_EQ(0, t_served_set_fd(&self->s, VU_SET_VRING_CALL, 1, late.call));
+	ASSERT_LE(0, vring_drv_add(&late.drv, bufs, 1, 1));
+	atomic_store(&self->s.ready_error, -EPERM);
+	ASSERT_EQ(0, t_peer_request_fds(self->s.fd, VU_SET_VRING_KICK, 0x1, &index, sizeof(index),
+					&late.kick, 1));
+	ASSERT_EQ(0, t_peer_closed(self->s.fd));
+	t_served_release(&self->s);
+	EXPECT_EQ(-EPERM, t_served_closed(&self->s));
+	EXPECT_EQ(0, vring_drv_get(&self->ring.drv, &written));
+	EXPECT_EQ(-EAGAIN, vring_drv_get(&late.drv, &written));
+	t_ring_destroy(&late);
+}
+
 TEST_HARNESS_MAIN

@@ -47,6 +47,9 @@ static bool is_ready(struct vu_ring *ring)
 {
 	if (!ring->wanted || ring->broken || ring->quiesced || ring->missing)
 		return false;
+	/* who waits for the end of a session does not wait for what begins after it */
+	if (!ring->be->conn)
+		return false;
 	if (!ring->started && ring_start(ring))
 		return false;
 	if (!ring->stale)
