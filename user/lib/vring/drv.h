@@ -32,6 +32,32 @@ static inline struct drv_desc drv_buf_desc(const struct vring_buf *buf, bool wri
 	};
 }
 
+/*
+ * VIRTIO 1.2, 2.7.9 and 2.8.13: one entry, or descriptor, may stand for all up to it.
+ * @id is that of the oldest chain that is out, @read_used reads the next entry.
+ */
+static inline int drv_next_in_order(struct vring_drv *vq, uint16_t id,
+				    int (*read_used)(const struct vring_drv *vq, uint32_t *written),
+				    uint32_t *written)
+{
+	if (!vq->batch) {
+		int last = read_used(vq, &vq->batch_written);
+
+		if (last < 0)
+			return last;
+		vq->batch = true;
+		vq->batch_last = last;
+	}
+	if (!vq->config.slots[id].nr)
+		return -EPROTO;
+	*written = 0;
+	if (id == vq->batch_last) {
+		*written = vq->batch_written;
+		vq->batch = false;
+	}
+	return id;
+}
+
 /* drv_split.c */
 int drv_split_stage(struct vring_drv *vq, const struct vring_buf *bufs, unsigned int nr_out,
 		    unsigned int nr, bool indirect);

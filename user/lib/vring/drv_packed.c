@@ -178,32 +178,10 @@ static int read_used(const struct vring_drv *vq, uint32_t *written)
 	return id;
 }
 
-/* VIRTIO 1.2, 2.8.13: one descriptor may stand for all up to it */
-static int read_used_in_order(struct vring_drv *vq, uint32_t *written)
-{
-	uint16_t id = vq->last_used_idx;
-
-	if (!vq->batch) {
-		int last = read_used(vq, &vq->batch_written);
-
-		if (last < 0)
-			return last;
-		vq->batch = true;
-		vq->batch_last = last;
-	}
-	if (!vq->config.slots[id].nr)
-		return -EPROTO;
-	*written = 0;
-	if (id == vq->batch_last) {
-		*written = vq->batch_written;
-		vq->batch = false;
-	}
-	return id;
-}
-
 int drv_packed_get(struct vring_drv *vq, uint32_t *written)
 {
-	int id = vq->in_order ? read_used_in_order(vq, written) : read_used(vq, written);
+	int id = vq->in_order ? drv_next_in_order(vq, vq->last_used_idx, read_used, written) :
+				read_used(vq, written);
 
 	if (id >= 0)
 		free_chain(vq, id);

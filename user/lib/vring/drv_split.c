@@ -142,29 +142,6 @@ static int read_used(const struct vring_drv *vq, uint32_t *written)
 	return head;
 }
 
-/* VIRTIO 1.2, 2.7.9: one entry may stand for all up to it */
-static int read_used_in_order(struct vring_drv *vq, uint32_t *written)
-{
-	uint16_t head = vq->order_head;
-
-	if (!vq->batch) {
-		int last = read_used(vq, &vq->batch_written);
-
-		if (last < 0)
-			return last;
-		vq->batch = true;
-		vq->batch_last = last;
-	}
-	if (!vq->config.slots[head].nr)
-		return -EPROTO;
-	*written = 0;
-	if (head == vq->batch_last) {
-		*written = vq->batch_written;
-		vq->batch = false;
-	}
-	return head;
-}
-
 int drv_split_get(struct vring_drv *vq, uint32_t *written)
 {
 	/* what is staged can't be used yet */
@@ -181,7 +158,8 @@ int drv_split_get(struct vring_drv *vq, uint32_t *written)
 		return vq->batch ? -EPROTO : -EAGAIN;
 	if (ahead > in_flight)
 		return -EPROTO;
-	head = vq->in_order ? read_used_in_order(vq, written) : read_used(vq, written);
+	head = vq->in_order ? drv_next_in_order(vq, vq->order_head, read_used, written) :
+			      read_used(vq, written);
 	if (head < 0)
 		return head;
 	free_chain(vq, head);
