@@ -24,6 +24,7 @@
 
 #include "kselftest_harness.h"
 #include "t.h"
+#include "t_fds.h"
 #include "t_net.h"
 
 #define TAP "vl0"
@@ -580,6 +581,25 @@ TEST_F(tap, the_driver_is_told_the_mtu_and_of_the_end)
 	ASSERT_LE(0, t_net_send(&self->net, 0, &plain, frame, 60));
 	ASSERT_EQ(VDEV_IDLE, t_net_process(&self->net, TX));
 	EXPECT_EQ(1, t_net_stats(&self->net).tx_failed);
+}
+
+TEST_F(tap, that_cannot_be_configured_leaves_nothing_open)
+{
+	const struct vdev_net_config wrong[] = {
+		{ .num_pairs = 1, .tap = "vl1", .address = "nowhere" },
+		{ .num_pairs = 1, .tap = "vl1", .bridge = "none" },
+	};
+	struct rtnl_link link;
+	struct vdev *vdev;
+	int fds;
+
+	START(0, 1);
+	fds = t_fds_count(0);
+	for (unsigned int i = 0; i < 2; i++) {
+		EXPECT_GT(0, vdev_net_create(&vdev, self->net.loop, &wrong[i], &self->err));
+		EXPECT_EQ(fds, t_fds_count(0)) TH_LOG("%s", self->err.msg);
+		EXPECT_EQ(-ENODEV, rtnl_link_get(self->rtnl, "vl1", &link, &self->err));
+	}
 }
 
 TEST_HARNESS_MAIN

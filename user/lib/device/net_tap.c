@@ -77,10 +77,10 @@ int net_tap_open(struct net *net, const struct vdev_net_config *config, struct v
 	if (ret)
 		return ret;
 	ret = rtnl_open(&rtnl, err);
-	if (!ret)
+	if (!ret) {
 		ret = configure(net, rtnl, config, err);
-	if (!ret)
 		rtnl_close(rtnl);
+	}
 	if (ret)
 		net_tap_close(net);
 	return ret;
