@@ -108,6 +108,17 @@ static void look(struct vu_ring *ring)
 	}
 }
 
+/* That memory was truncated is found out by its use; the connection ends then. */
+static bool has_faulted(const struct vu_ring *ring)
+{
+	struct vu_backend *be = ring->be;
+
+	if (!be->faulted || !be->conn)
+		return false;
+	backend_advance(be);
+	return true;
+}
+
 /*
  * Takes from the ring until it is empty. A kick that comes after that is another
  * wake-up of the watch, and so none is lost by not reading the eventfd.
@@ -119,8 +130,7 @@ void ring_run(void *ctx, int res)
 	(void)res;
 	if (is_ready(ring))
 		look(ring);
-	if (ring->be->faulted)
-		backend_advance(ring->be);
+	has_faulted(ring);
 }
 
 void ring_kicked(void *ctx, int res)
@@ -159,22 +169,24 @@ static bool has_work(const struct vu_ring *ring)
 bool ring_spin(void *ctx)
 {
 	struct vu_ring *ring = ctx;
+	bool found = has_work(ring);
 
-	if (!has_work(ring))
-		return false;
 	/* what it adds is done now, and not by a task beside */
-	look(ring);
-	return true;
+	if (found)
+		look(ring);
+	return has_faulted(ring) || found;
 }
 
 bool ring_arm(void *ctx)
 {
 	struct vu_ring *ring = ctx;
+	bool found;
 
 	if (!ring->started || ring->broken || ring->quiesced || ring->waiting || ring->stale)
 		return false;
 	ring->kicks_off = false;
-	return vring_dev_kick_enable(&ring->dev) && has_work(ring);
+	found = vring_dev_kick_enable(&ring->dev) && has_work(ring);
+	return has_faulted(ring) || found;
 }
 
 void ring_disarm(void *ctx)
