@@ -274,6 +274,20 @@ TEST_F(channel, a_change_of_the_config_space_is_told)
 	EXPECT_EQ(10u, self->changes);
 }
 
+TEST_F(channel, a_change_of_the_config_space_is_told_only_to_who_knows_of_one)
+{
+	ASSERT_EQ(0, meet(self, ACKED)) TH_LOG("%s", self->err.msg);
+	ASSERT_EQ(0, start(self, self->ring.kick, self->ring.call)) TH_LOG("%s", self->err.msg);
+	ASSERT_EQ(0, eventfd_write(self->changed, 1));
+	/* it has been seen when the eventfd is empty again */
+	while (!t_poll_until(self->changed, 0))
+		ASSERT_EQ(0, exchange_some(self));
+	ASSERT_EQ(0, exchange_some(self));
+	/* our front-end would have answered with an error */
+	EXPECT_EQ(0u, atomic_load(&self->served.refused));
+	EXPECT_EQ(0, t_ring_echo(&self->ring, "echo", 4, T_DEADLINE_MS));
+}
+
 /* "Suspended device state" */
 TEST_F(channel, a_device_whose_rings_are_stopped_sends_nothing)
 {

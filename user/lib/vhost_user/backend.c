@@ -417,7 +417,7 @@ static void config_changed(struct vdev *vdev)
 {
 	struct vu_backend *be = vdev->transport;
 
-	be->channel.config_due = true;
+	be->channel.config_due = has_protocol(be, VU_PROTOCOL_F_CONFIG);
 	channel_pump(be);
 }
 
