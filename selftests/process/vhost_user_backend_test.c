@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include <vringlab/fd.h>
+#include <vringlab/loop_spin.h>
+#include <vringlab/vdev_net.h>
 #include <vringlab/vring_inflight.h>
 
 #include "kselftest_harness.h"
@@ -609,6 +611,41 @@ TEST_F(backend, a_ring_does_not_start_once_the_connection_is_closed)
 	EXPECT_EQ(0, vring_drv_get(&self->ring.drv, &written));
 	EXPECT_EQ(-EAGAIN, vring_drv_get(&late.drv, &written));
 	t_ring_destroy(&late);
+}
+
+/* Longer than any test. */
+#define ENDLESS_US 60000000u
+
+static int make_spinning_net(void *ctx, struct loop *loop, struct vdev **vdev)
+{
+	const struct vdev_net_config config = { .num_pairs = 1 };
+
+	loop_set_spin(loop, ENDLESS_US);
+	return vdev_net_create(vdev, loop, &config, NULL);
+}
+
+static void destroy_net(void *ctx, struct vdev *vdev)
+{
+	vdev_net_destroy(vdev);
+}
+
+TEST_F(backend, what_is_sent_on_a_disabled_ring_is_discarded_while_spinning_too)
+{
+	const struct t_served_config config = { .make = make_spinning_net, .destroy = destroy_net };
+	const struct vring_buf buf = { T_RING_GPA + T_RING_OUT, 64 };
+	uint32_t written;
+
+	t_served_stop(&self->s);
+	ASSERT_EQ(0, t_served_start_with(&self->s, &config));
+	ASSERT_EQ(0, t_served_negotiate(&self->s));
+	ASSERT_EQ(0, t_served_set_up(&self->s, &self->ring, 1));
+	ASSERT_EQ(0, t_served_set_state(&self->s, VU_SET_VRING_ENABLE, 1, 0));
+	for (int i = 0; i < 10; i++) {
+		ASSERT_LE(0, vring_drv_add(&self->ring.drv, &buf, 1, 0));
+		if (vring_drv_should_kick(&self->ring.drv))
+			ASSERT_EQ(0, t_ring_kick(&self->ring));
+		ASSERT_LE(0, t_ring_wait(&self->ring, &written, T_DEADLINE_MS));
+	}
 }
 
 TEST_HARNESS_MAIN

@@ -159,10 +159,16 @@ void ring_settle(void *ctx, int res)
 		backend_advance(ring->be);
 }
 
+/* What look() would call. */
+static bool is_looked_at(const struct vu_ring *ring)
+{
+	return ring->queue.enabled || ring->be->vdev->ops->discard;
+}
+
 static bool has_work(const struct vu_ring *ring)
 {
 	return ring->started && ring->wanted && !ring->broken && !ring->quiesced &&
-	       !ring->missing && !ring->waiting && ring->queue.enabled && !ring->stale &&
+	       !ring->missing && !ring->waiting && is_looked_at(ring) && !ring->stale &&
 	       !vring_dev_empty(&ring->dev);
 }
 
