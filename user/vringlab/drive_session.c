@@ -55,6 +55,8 @@ void drive_session_init(struct drive *d)
 			.required = drive_options_features(opt),
 			.optional = opt->kind->features,
 			.protocol = wanted_protocol(opt),
+			/* DPDK's net counts pairs, ours virtqueues */
+			.num_queues = opt->queue + (opt->kind->paired ? opt->pairs : 1),
 		},
 		.num_queues = d->queues[d->nr_queues - 1].index + 1,
 		.queue_size = opt->num,

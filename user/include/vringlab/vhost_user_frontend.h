@@ -70,11 +70,14 @@ struct vu_frontend_vring {
  * @required:	Virtio feature bits that have to be offered.
  * @optional:	Virtio feature bits that are taken where they are offered.
  * @protocol:	Protocol feature bits that are taken where they are offered.
+ * @num_queues:	Virtqueues that a back-end with MQ has to have, or pairs of them where
+ *		back-ends count those; 0 is not to ask.
  */
 struct vu_frontend_wish {
 	uint64_t required;
 	uint64_t optional;
 	uint64_t protocol;
+	unsigned int num_queues;
 };
 
 /**
@@ -135,8 +138,8 @@ int vu_frontend_negotiate(struct vu_frontend *fe, uint64_t wanted, struct vl_err
  * @wish:	What to negotiate.
  * @err:	What went wrong, may be NULL.
  *
- * Return: as vu_frontend_negotiate(), and %-EINVAL for protocol features that need
- * others.
+ * Return: as vu_frontend_negotiate(), %-EINVAL for protocol features that need
+ * others, and %-ENOTSUP for a back-end with fewer virtqueues.
  */
 int vu_frontend_open(struct vu_frontend *fe, const struct vu_frontend_wish *wish,
 		     struct vl_err *err);

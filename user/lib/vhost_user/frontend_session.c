@@ -37,6 +37,20 @@ static int negotiate_protocol(struct vu_frontend *fe, uint64_t wanted, struct vl
 	return ret;
 }
 
+static int check_queue_num(struct vu_frontend *fe, unsigned int wanted, struct vl_err *err)
+{
+	uint64_t num;
+	int ret;
+
+	if (!wanted || !has_protocol(fe, VU_PROTOCOL_F_MQ))
+		return 0;
+	ret = vu_frontend_get_queue_num(fe, &num, err);
+	if (ret || num >= wanted)
+		return ret;
+	return vl_err_set(err, -ENOTSUP, "the back-end says that it has %u virtqueues, not %u",
+			  (unsigned int)num, wanted);
+}
+
 int vu_frontend_open(struct vu_frontend *fe, const struct vu_frontend_wish *wish,
 		     struct vl_err *err)
 {
@@ -55,6 +69,8 @@ int vu_frontend_open(struct vu_frontend *fe, const struct vu_frontend_wish *wish
 				  (unsigned long long)(required & ~offered),
 				  (unsigned long long)required);
 	ret = negotiate_protocol(fe, wish->protocol, err);
+	if (!ret)
+		ret = check_queue_num(fe, wish->num_queues, err);
 	if (ret)
 		return ret;
 	return vu_frontend_set_features(fe, required | (wish->optional & offered), err);
