@@ -31,6 +31,26 @@ static int persist(struct drive *d, int (*step)(struct drive *d, struct vl_err *
 	return ret;
 }
 
+static void on_signal(int signal_nr)
+{
+	(void)signal_nr;
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	drive_finish();
+}
+
+/*
+ * The first one ends it well, with a report, the second one at once. Before there is
+ * anything to report the first one does.
+ */
+static void catch_signals(void)
+{
+	const struct sigaction action = { .sa_handler = on_signal };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
 static int drive_all(struct drive *d, struct vl_err *err)
 {
 	const struct drive_kind *kind = d->opt->kind;
@@ -38,26 +58,13 @@ static int drive_all(struct drive *d, struct vl_err *err)
 
 	if (!ret && kind->open)
 		ret = persist(d, kind->open, err);
-	if (!ret)
-		ret = drive_load(d, err);
+	if (ret)
+		return ret;
+	catch_signals();
+	ret = drive_load(d, err);
 	if (!ret)
 		ret = persist(d, drive_stop, err);
 	return ret;
-}
-
-static void on_signal(int signal_nr)
-{
-	(void)signal_nr;
-	drive_finish();
-}
-
-/* The first one ends it well, with a report. The second one ends it. */
-static void catch_signals(void)
-{
-	const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
 }
 
 static int run(const struct drive_options *opt)
@@ -73,7 +80,6 @@ static int run(const struct drive_options *opt)
 	d->opt = opt;
 	drive_queues_plan(d);
 	drive_session_init(d);
-	catch_signals();
 	ret = drive_memory_create(d, &err);
 	if (!ret)
 		ret = drive_queues_create(d, &err);
