@@ -125,7 +125,6 @@ static void print_stats(const struct command *c)
 	json_object_object_add(root, "poll", spin_json(c));
 	puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
 							  JSON_C_TO_STRING_NOSLASHESCAPE));
-	fflush(stdout);
 	json_object_put(root);
 }
 
@@ -145,6 +144,7 @@ static void on_signal(void *ctx, int signal_nr)
 
 	if (signal_nr == SIGUSR1) {
 		print_stats(c);
+		fflush(stdout);
 		return;
 	}
 	if (c->opt->verbose)

@@ -2,9 +2,12 @@
 /*
  * vringlab: one table of subcommands.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <vringlab/err.h>
 
@@ -53,7 +56,36 @@ static void usage(FILE *f)
 	      f);
 }
 
-int main(int argc, char **argv)
+/*
+ * Started without a standard stream, the next file opened would be in its place, and a
+ * message to the user would go to a peer's socket. What is there now takes no output.
+ */
+static void keep_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* A report that a full disk has not taken is none. */
+static int check_output(int result)
+{
+	struct vl_err err;
+
+	errno = 0;
+	if ((!fflush(stdout) && !ferror(stdout)) || result != EXIT_OK)
+		return result;
+	/* of what failed before, stdio does not keep why */
+	vl_err_set(&err, -EIO, "cannot write to standard output: %s",
+		   errno ? vl_strerror(errno) : "a part of it is lost");
+	return fail(&err, EXIT_FAILED);
+}
+
+static int run(int argc, char **argv)
 {
 	if (argc < 2) {
 		usage(stderr);
@@ -74,4 +106,10 @@ int main(int argc, char **argv)
 	fprintf(stderr, "vringlab: no command '%s'\n", argv[1]);
 	usage(stderr);
 	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	keep_streams();
+	return check_output(run(argc, argv));
 }
