@@ -20,7 +20,7 @@ help_is_good()
 # usage_error_of ARGUMENT...: exit 2, nothing on stdout, the reason on stderr
 usage_error_of()
 {
-	run "$vringlab" "$@"
+	run timeout 20 "$vringlab" "$@"
 	[ "$status" -eq 2 ] && is_empty "$tmp/out" && [ -s "$tmp/err" ]
 }
 
@@ -75,8 +75,22 @@ socket_in_a_missing_folder_fails()
 		grep -q "No such file or directory" "$tmp/err"
 }
 
+# Given to bind(2) it would be a socket without a file.
+socket_without_a_path_fails()
+{
+	run timeout 20 "$vringlab" backend loopback --socket ""
+	[ "$status" -eq 1 ] && one_line "$tmp/err" && grep -q "1 to 107 characters" "$tmp/err"
+}
+
+full_output_is_a_failure()
+{
+	status=0
+	"$vringlab" "$@" >/dev/full 2>"$tmp/err" || status=$?
+	[ "$status" -eq 1 ] && one_line "$tmp/err" && grep -q "No space left" "$tmp/err"
+}
+
 ktap_print_header
-ktap_set_plan 34
+ktap_set_plan 43
 
 check "--help goes to stdout" help_is_good
 check "--help lists every command" help_lists_every_command
@@ -102,12 +116,25 @@ check "backend net takes no tap's option without one" \
 	usage_error_of_command backend net --null --bridge b0 --socket "$tmp/x.sock"
 check "backend net takes no multicast address" \
 	usage_error_of_command backend net --null --mac 01:00:00:00:00:01 --socket "$tmp/x.sock"
+for name in "" "t%d" "a/b" abcdefghijklmnop; do
+	check "backend net has no tap '$name'" \
+		usage_error_of_command backend net --tap "$name" --socket "$tmp/x.sock"
+done
+check "backend net has no address 192.0.2.1/33" \
+	usage_error_of_command backend net --tap t0 --address 192.0.2.1/33 --socket "$tmp/x.sock"
 check "backend net has at most 128 pairs" \
 	usage_error_of_command backend net --null --queues 129 --socket "$tmp/x.sock"
+check "backend blk has no block of 768 bytes" \
+	usage_error_of_command backend blk --null-size 1M --block-size 768 --socket "$tmp/x.sock"
+check "backend blk has no serial number of 21 characters" \
+	usage_error_of_command backend blk --null-size 1M --serial 012345678901234567890 \
+	--socket "$tmp/x.sock"
 check "backend takes another kind's option for none of its own" \
 	usage_error_of_command backend net --null --file "$tmp/x" --socket "$tmp/x.sock"
 check "vmm without a guest is a usage error" usage_error_of_command vmm
 check "backend says which socket it cannot make" socket_in_a_missing_folder_fails
+check "backend wants a socket with a path" socket_without_a_path_fails
+check "output that is full is a failure" full_output_is_a_failure --help
 if [ -e /sys/module/vringlab ]; then
 	ktap_test_skip "stat without the module: it is loaded, rmmod vringlab to test this"
 	ktap_test_skip "hist without the module: it is loaded, rmmod vringlab to test this"

@@ -21,12 +21,20 @@ static const char usage[] =
 	"  --serial TEXT    serial number, up to 20 characters\n"
 	"  --block-size N   logical block size (default: what the file needs)\n";
 
+static bool parse_block_size(const char *arg, uint64_t *size)
+{
+	return !vl_parse_u64(arg, 512, 65536, size) && !(*size & (*size - 1));
+}
+
 static const char *take(struct device_options *opt, const char *name, const char *arg)
 {
 	if (!strcmp(name, "block-size"))
-		return vl_parse_u64(arg, 512, 65536, &opt->block_size) ? "512 to 65536" : NULL;
+		return parse_block_size(arg, &opt->block_size) ? NULL :
+								 "a power of 2, 512 to 65536";
 	if (!strcmp(name, "null-size"))
 		return vl_parse_size(arg, 512, 1ull << 50, &opt->size) ? "512 to 1048576G" : NULL;
+	if (!strcmp(name, "serial") && strlen(arg) > VDEV_BLK_SERIAL_MAX)
+		return "at most 20 characters";
 	if (!strcmp(name, "direct"))
 		opt->direct = true;
 	else if (!strcmp(name, "read-only"))

@@ -4,6 +4,7 @@
 
 #include <json-c/json.h>
 
+#include <vringlab/link.h>
 #include <vringlab/parse.h>
 #include <vringlab/vdev_net.h>
 
@@ -31,6 +32,31 @@ static bool parse_mac(const char *arg, uint8_t mac[6])
 	       end == 17 && !arg[end] && !(mac[0] & 1);
 }
 
+/* As the kernel has them, and no pattern, to which it would give a number. */
+static bool is_link_name(const char *arg)
+{
+	size_t len = strlen(arg);
+
+	return len && len < IFNAMSIZ && !strpbrk(arg, "/:% \t\n") && strcmp(arg, ".") != 0 &&
+	       strcmp(arg, "..") != 0;
+}
+
+/* Of the options that are text; returns what it should be. */
+static const char *take_text(struct device_options *opt, const char *name, const char *arg)
+{
+	struct rtnl_addr addr;
+
+	if (!strcmp(name, "address")) {
+		opt->address = arg;
+		return rtnl_addr_parse(arg, &addr) ? "an address as 192.0.2.1/24" : NULL;
+	}
+	if (!strcmp(name, "tap"))
+		opt->tap = arg;
+	else
+		opt->bridge = arg;
+	return is_link_name(arg) ? NULL : "an interface's name, 1 to 15 characters";
+}
+
 static const char *take(struct device_options *opt, const char *name, const char *arg)
 {
 	if (!strcmp(name, "generate"))
@@ -45,14 +71,9 @@ static const char *take(struct device_options *opt, const char *name, const char
 		opt->has_mac = parse_mac(arg, opt->mac);
 		return opt->has_mac ? NULL : "a unicast address as 02:00:00:00:00:01";
 	}
-	if (!strcmp(name, "null"))
-		opt->null = true;
-	else if (!strcmp(name, "tap"))
-		opt->tap = arg;
-	else if (!strcmp(name, "bridge"))
-		opt->bridge = arg;
-	else
-		opt->address = arg;
+	if (strcmp(name, "null") != 0)
+		return take_text(opt, name, arg);
+	opt->null = true;
 	return NULL;
 }
 

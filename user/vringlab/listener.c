@@ -104,9 +104,10 @@ int listener_open(struct listener *listener, const char *path, mode_t mode, gid_
 	struct stat st;
 	int ret;
 
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return vl_err_set(err, -ENAMETOOLONG,
-				  "cannot listen on %s: a socket's path has at most %zu characters",
+	/* without a path it would be a socket of another kind, without a file */
+	if (!*path || strlen(path) >= sizeof(addr.sun_path))
+		return vl_err_set(err, *path ? -ENAMETOOLONG : -ENOENT,
+				  "cannot listen on '%s': a socket's path has 1 to %zu characters",
 				  path, sizeof(addr.sun_path) - 1);
 	strcpy(addr.sun_path, path);
 	l.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
