@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <vringlab/fd.h>
+#include <vringlab/loop.h>
 
 #include "t.h"
 #include "t_peer.h"
@@ -109,6 +110,24 @@ static bool act(struct t_script *s, struct vu_header *hdr, union vu_payload *pay
 int t_script_send(int fd, const struct vu_header *hdr, const union vu_payload *payload)
 {
 	return t_peer_request(fd, hdr->request, hdr->flags, payload, hdr->size);
+}
+
+int t_script_answer_slots(struct t_script *s, int fd, const struct vu_header *hdr,
+			  const union vu_payload *payload)
+{
+	const union vu_payload slots = { .u64 = *(const uint64_t *)s->data };
+
+	return t_script_send(fd, hdr, hdr->request == VU_GET_MAX_MEM_SLOTS ? &slots : payload);
+}
+
+bool t_script_may_use_io_uring(void)
+{
+	struct loop *loop;
+	int ret = loop_create(&loop, NULL);
+
+	if (!ret)
+		loop_destroy(loop);
+	return ret != -EPERM && ret != -ENOSYS;
 }
 
 static void *follow(void *arg)

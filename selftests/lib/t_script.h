@@ -7,6 +7,7 @@
 #define VRINGLAB_SELFTESTS_T_SCRIPT_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <vringlab/vhost_user_msg.h>
@@ -60,5 +61,19 @@ int t_script_start(struct t_script *s);
 
 /** t_script_send() - Send a reply as it is. */
 int t_script_send(int fd, const struct vu_header *hdr, const union vu_payload *payload);
+
+/** t_script_answer_slots() - An @answer: the uint64_t @data as GET_MAX_MEM_SLOTS's. */
+int t_script_answer_slots(struct t_script *s, int fd, const struct vu_header *hdr,
+			  const union vu_payload *payload);
+
+/** t_script_may_use_io_uring() - Can a front-end be made here? */
+bool t_script_may_use_io_uring(void);
+
+/* For a test or a set-up; after kselftest_harness.h. */
+#define T_SCRIPT_NEEDS_IO_URING()                                                                \
+	do {                                                                                     \
+		if (!t_script_may_use_io_uring())                                                \
+			SKIP(return, "io_uring is disabled: sysctl kernel.io_uring_disabled=0"); \
+	} while (0)
 
 #endif /* VRINGLAB_SELFTESTS_T_SCRIPT_H */

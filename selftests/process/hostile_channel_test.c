@@ -182,22 +182,6 @@ static int say(struct t_script *s, int fd, const struct vu_header *hdr,
 	return 0;
 }
 
-static int may_use_io_uring(void)
-{
-	struct loop *loop;
-	int ret = loop_create(&loop, NULL);
-
-	if (!ret)
-		loop_destroy(loop);
-	return ret != -EPERM && ret != -ENOSYS;
-}
-
-#define NEEDS_IO_URING()                                                                         \
-	do {                                                                                     \
-		if (!may_use_io_uring())                                                         \
-			SKIP(return, "io_uring is disabled: sysctl kernel.io_uring_disabled=0"); \
-	} while (0)
-
 static int open_all(struct vu_frontend *fe, struct vl_err *err)
 {
 	const struct vu_frontend_wish wish = { .required = VERSION_1, .protocol = PROTOCOL };
@@ -208,7 +192,7 @@ static int open_all(struct vu_frontend *fe, struct vl_err *err)
 FIXTURE_SETUP(message)
 {
 	memset(self, 0, sizeof(*self));
-	NEEDS_IO_URING();
+	T_SCRIPT_NEEDS_IO_URING();
 	ASSERT_EQ(0, t_tmpdir_create(self->dir));
 	snprintf(self->path, sizeof(self->path), "%s/s", self->dir);
 	self->found.variant = variant;
@@ -313,7 +297,7 @@ FIXTURE_SETUP(flood)
 	unsigned int timeout_ms = variant->answers ? T_DEADLINE_MS : 1000;
 
 	memset(self, 0, sizeof(*self));
-	NEEDS_IO_URING();
+	T_SCRIPT_NEEDS_IO_URING();
 	signal(SIGPIPE, SIG_IGN);
 	ASSERT_EQ(0, t_tmpdir_create(self->dir));
 	snprintf(self->path, sizeof(self->path), "%s/s", self->dir);

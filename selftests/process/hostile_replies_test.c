@@ -18,7 +18,6 @@
 
 #include <vringlab/err.h>
 #include <vringlab/fd.h>
-#include <vringlab/loop.h>
 #include <vringlab/vhost_user_frontend.h>
 #include <vringlab/vring_inflight.h>
 
@@ -32,22 +31,6 @@
 #define VERSION_1 (1ull << 32)
 #define BIT_30 (1ull << 30)
 #define ALL_PROTOCOL 0xffffffull
-
-static int may_use_io_uring(void)
-{
-	struct loop *loop;
-	int ret = loop_create(&loop, NULL);
-
-	if (!ret)
-		loop_destroy(loop);
-	return ret != -EPERM && ret != -ENOSYS;
-}
-
-#define NEEDS_IO_URING()                                                                         \
-	do {                                                                                     \
-		if (!may_use_io_uring())                                                         \
-			SKIP(return, "io_uring is disabled: sysctl kernel.io_uring_disabled=0"); \
-	} while (0)
 
 /* --- one call each -------------------------------------------------------------- */
 
@@ -316,7 +299,7 @@ static int answer(struct t_script *s, int fd, const struct vu_header *right,
 FIXTURE_SETUP(reply)
 {
 	memset(self, 0, sizeof(*self));
-	NEEDS_IO_URING();
+	T_SCRIPT_NEEDS_IO_URING();
 	/* as the process is found: nothing of it is to be relied on */
 	signal(SIGPIPE, SIG_DFL);
 	ASSERT_EQ(0, t_tmpdir_create(self->dir));
@@ -400,7 +383,7 @@ TEST(a_back_end_that_dies_at_any_message_is_an_error_and_no_more)
 	unsigned int after;
 	int ret = 1;
 
-	NEEDS_IO_URING();
+	T_SCRIPT_NEEDS_IO_URING();
 	signal(SIGPIPE, SIG_DFL);
 	ASSERT_EQ(0, t_ring_create(&ring));
 	ASSERT_EQ(0, t_tmpdir_create(dir));
@@ -441,7 +424,7 @@ TEST(a_process_that_ends_while_it_listens_is_an_error)
 	struct vl_err err;
 	int listener;
 
-	NEEDS_IO_URING();
+	T_SCRIPT_NEEDS_IO_URING();
 	ASSERT_EQ(0, t_tmpdir_create(dir));
 	snprintf(path, sizeof(path), "%s/s", dir);
 	listener = t_peer_listen(path);
@@ -465,25 +448,17 @@ FIXTURE(slots)
 	uint64_t slots;
 };
 
-static int answer_slots(struct t_script *s, int fd, const struct vu_header *hdr,
-			const union vu_payload *payload)
-{
-	const union vu_payload slots = { .u64 = *(const uint64_t *)s->data };
-
-	return t_script_send(fd, hdr, hdr->request == VU_GET_MAX_MEM_SLOTS ? &slots : payload);
-}
-
 FIXTURE_SETUP(slots)
 {
 	memset(self, 0, sizeof(*self));
-	NEEDS_IO_URING();
+	T_SCRIPT_NEEDS_IO_URING();
 	ASSERT_EQ(0, t_ring_create(&self->ring));
 	ASSERT_EQ(0, t_tmpdir_create(self->dir));
 	snprintf(self->path, sizeof(self->path), "%s/s", self->dir);
 	self->script.listener = t_peer_listen(self->path);
 	self->script.features = VERSION_1 | BIT_30;
 	self->script.protocol = ALL_PROTOCOL;
-	self->script.answer = answer_slots;
+	self->script.answer = t_script_answer_slots;
 	self->script.data = &self->slots;
 	ASSERT_EQ(0, t_script_start(&self->script));
 	ASSERT_EQ(0, vu_frontend_connect(&self->fe, self->path, T_DEADLINE_MS, &self->err));

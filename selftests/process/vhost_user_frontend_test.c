@@ -13,7 +13,6 @@
 
 #include <vringlab/err.h>
 #include <vringlab/fd.h>
-#include <vringlab/loop.h>
 #include <vringlab/vhost_user_frontend.h>
 
 #include "kselftest_harness.h"
@@ -125,22 +124,6 @@ static int whole_life(struct vu_frontend *fe, const struct t_ring *ring, uint32_
 	return ret;
 }
 
-static int may_use_io_uring(void)
-{
-	struct loop *loop;
-	int ret = loop_create(&loop, NULL);
-
-	if (!ret)
-		loop_destroy(loop);
-	return ret != -EPERM && ret != -ENOSYS;
-}
-
-#define NEEDS_IO_URING()                                                                         \
-	do {                                                                                     \
-		if (!may_use_io_uring())                                                         \
-			SKIP(return, "io_uring is disabled: sysctl kernel.io_uring_disabled=0"); \
-	} while (0)
-
 FIXTURE(frontend)
 {
 	char dir[64];
@@ -156,7 +139,7 @@ FIXTURE(frontend)
 FIXTURE_SETUP(frontend)
 {
 	memset(self, 0, sizeof(*self));
-	NEEDS_IO_URING();
+	T_SCRIPT_NEEDS_IO_URING();
 	ASSERT_EQ(0, t_tmpdir_create(self->dir));
 	snprintf(self->path, sizeof(self->path), "%s/s", self->dir);
 	ASSERT_EQ(0, t_ring_create(&self->ring));
@@ -329,14 +312,6 @@ MEMORY(of_slots_without_number, MEM_SLOTS, UINT64_MAX, 509);
 MEMORY(of_no_slots, MEM_SLOTS | REPLY_ACK, 0, 0);
 /* clang-format on */
 
-static int answer_slots(struct t_script *s, int fd, const struct vu_header *hdr,
-			const union vu_payload *payload)
-{
-	const union vu_payload slots = { .u64 = *(const uint64_t *)s->data };
-
-	return t_script_send(fd, hdr, hdr->request == VU_GET_MAX_MEM_SLOTS ? &slots : payload);
-}
-
 FIXTURE_SETUP(memory)
 {
 	const struct vu_frontend_wish wish = {
@@ -345,7 +320,7 @@ FIXTURE_SETUP(memory)
 	};
 
 	memset(self, 0, sizeof(*self));
-	NEEDS_IO_URING();
+	T_SCRIPT_NEEDS_IO_URING();
 	ASSERT_EQ(0, t_tmpdir_create(self->dir));
 	snprintf(self->path, sizeof(self->path), "%s/s", self->dir);
 	ASSERT_EQ(0, t_ring_create(&self->ring));
@@ -358,7 +333,7 @@ FIXTURE_SETUP(memory)
 	self->script.features = VERSION_1 | BIT_30;
 	self->script.protocol = variant->protocol;
 	self->slots = variant->slots;
-	self->script.answer = answer_slots;
+	self->script.answer = t_script_answer_slots;
 	self->script.data = &self->slots;
 	ASSERT_EQ(0, t_script_start(&self->script));
 	self->running = true;
@@ -464,7 +439,7 @@ FIXTURE(connecting)
 FIXTURE_SETUP(connecting)
 {
 	memset(self, 0, sizeof(*self));
-	NEEDS_IO_URING();
+	T_SCRIPT_NEEDS_IO_URING();
 	ASSERT_EQ(0, t_tmpdir_create(self->dir));
 	snprintf(self->path, sizeof(self->path), "%s/s", self->dir);
 	self->fds_before = t_fds_count(0);
@@ -576,7 +551,7 @@ FIXTURE_SETUP(hostile)
 	struct t_script *s = &self->script;
 
 	memset(self, 0, sizeof(*self));
-	NEEDS_IO_URING();
+	T_SCRIPT_NEEDS_IO_URING();
 	ASSERT_EQ(0, t_tmpdir_create(self->dir));
 	snprintf(self->path, sizeof(self->path), "%s/s", self->dir);
 	ASSERT_EQ(0, t_ring_create(&self->ring));
