@@ -20,8 +20,11 @@
  */
 #include "vringlab.h"
 
+#include <linux/atomic.h>
 #include <linux/eventfd.h>
 #include <linux/fs.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
 
 #include "compat.h"
 #include "hooks.h"
@@ -119,6 +122,9 @@ static void queue(struct file *file, wait_queue_head_t *wqh, poll_table *pt)
  * else a waiter that came after us, a back-end's poll, would be woken before us
  * and could be done on another CPU before the kick is stamped. At a call without:
  * its irqfd stands before us and ends the walk.
+ *
+ * @file: NULL where only the eventfd's context is known: vl_ctx_wait_queue() tells
+ *	  the rest.
  */
 void vl_eventfd_watch(struct vl_eventfd *eventfd, struct file *file)
 {
@@ -127,11 +133,49 @@ void vl_eventfd_watch(struct vl_eventfd *eventfd, struct file *file)
 	init_waitqueue_func_entry(&eventfd->wait, woken);
 	if (eventfd->role == VL_ROLE_KICK)
 		eventfd->wait.flags |= VL_WAIT_FLAGS;
+
 	init_poll_funcptr(&watch.pt, queue);
-	vfs_poll(file, &watch.pt);
+	if (file)
+		vfs_poll(file, &watch.pt);
+	else
+		queue(NULL, vl_ctx_wait_queue(eventfd->ctx), &watch.pt);
 }
 
 void vl_eventfd_unwatch(struct vl_eventfd *eventfd)
 {
 	remove_wait_queue(eventfd->wqh, &eventfd->wait);
+}
+
+/*
+ * Takes over the caller's reference of @ctx, unless it fails.
+ */
+struct vl_eventfd *vl_eventfd_new(struct vl_vring *vring, enum vl_role role,
+				  struct eventfd_ctx *ctx)
+{
+	static atomic64_t serials;
+	struct vl_eventfd *eventfd;
+
+	eventfd = kzalloc(sizeof(*eventfd), GFP_KERNEL_ACCOUNT);
+	if (!eventfd)
+		return NULL;
+
+	eventfd->ctx = ctx;
+	eventfd->role = role;
+	eventfd->vring = vring;
+	eventfd->serial = atomic64_inc_return(&serials);
+	return eventfd;
+}
+
+static void free_after_grace_period(struct rcu_head *rcu)
+{
+	struct vl_eventfd *eventfd = container_of(rcu, struct vl_eventfd, rcu);
+
+	eventfd_ctx_put(eventfd->ctx);
+	kfree(eventfd);
+}
+
+/* Nobody finds it any more; handlers may still have it. */
+void vl_eventfd_free(struct vl_eventfd *eventfd)
+{
+	call_rcu(&eventfd->rcu, free_after_grace_period);
 }

@@ -3,28 +3,29 @@
  * From what a handler sees to the vring it belongs to.
  *
  * Readers run with preemption off; writers hold vl_vrings_lock. The tables are
- * static, and an eventfd or io_uring completion that concerns no vring nearly
- * always ends at an empty bucket.
+ * static, and an eventfd, virtqueue or io_uring completion that concerns no vring
+ * nearly always ends at an empty bucket.
  */
 #include "vringlab.h"
 
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
-#include <linux/netlink.h>
 #include <linux/rculist.h>
 #include <linux/sched.h>
 
 #define WAKE_BITS 10
+#define VQ_BITS 10
 
 struct hlist_head vl_eventfds[1 << VL_EVENTFD_BITS];
 static struct hlist_head wakes[1 << WAKE_BITS];
+static struct hlist_head vqs[1 << VQ_BITS];
 
 static struct hlist_head *wake_bucket(u64 user_data, pid_t tgid)
 {
 	return &wakes[hash_64(user_data + tgid, WAKE_BITS)];
 }
 
-struct vl_eventfd *vl_lookup_eventfd(struct eventfd_ctx *ctx)
+struct vl_eventfd *vl_lookup_eventfd(const struct eventfd_ctx *ctx)
 {
 	struct vl_eventfd *eventfd;
 
@@ -34,6 +35,23 @@ struct vl_eventfd *vl_lookup_eventfd(struct eventfd_ctx *ctx)
 			return eventfd;
 
 	return NULL;
+}
+
+int vl_lookup_add_eventfd(struct vl_eventfd *eventfd)
+{
+	lockdep_assert_held(&vl_vrings_lock);
+
+	if (vl_lookup_eventfd(eventfd->ctx))
+		return -EEXIST;
+
+	hlist_add_head_rcu(&eventfd->node, vl_lookup_bucket(eventfd->ctx));
+	return 0;
+}
+
+void vl_lookup_del_eventfd(struct vl_eventfd *eventfd)
+{
+	lockdep_assert_held(&vl_vrings_lock);
+	hlist_del_rcu(&eventfd->node);
 }
 
 static struct vl_vring *find_wake(u64 user_data, pid_t tgid)
@@ -54,39 +72,63 @@ struct vl_vring *vl_lookup_wake(u64 user_data)
 	return find_wake(user_data, current->tgid);
 }
 
-int vl_lookup_add(struct vl_vring *vring, const struct vl_vring_req *req,
-		  struct netlink_ext_ack *extack)
+/* Of a vring that is told by none, there is nothing to add or to take away. */
+int vl_lookup_add_wake(struct vl_vring *vring)
 {
 	lockdep_assert_held(&vl_vrings_lock);
 
-	if (vl_lookup_eventfd(vring->kick.ctx)) {
-		NL_SET_ERR_MSG_ATTR(extack, req->kick_attr, "this eventfd is already registered");
+	if (!vring->has_user_data)
+		return 0;
+	if (find_wake(vring->user_data, vring->tgid))
 		return -EEXIST;
-	}
-	if (vl_lookup_eventfd(vring->call.ctx)) {
-		NL_SET_ERR_MSG_ATTR(extack, req->call_attr, "this eventfd is already registered");
-		return -EEXIST;
-	}
-	if (vring->has_user_data && find_wake(vring->user_data, vring->tgid)) {
-		NL_SET_ERR_MSG_ATTR(extack, req->user_data_attr,
-				    "another vring of this pid has this user_data");
-		return -EEXIST;
-	}
 
-	hlist_add_head_rcu(&vring->kick.node, vl_lookup_bucket(vring->kick.ctx));
-	hlist_add_head_rcu(&vring->call.node, vl_lookup_bucket(vring->call.ctx));
-	if (vring->has_user_data)
-		hlist_add_head_rcu(&vring->wake_node, wake_bucket(vring->user_data, vring->tgid));
-
+	hlist_add_head_rcu(&vring->wake_node, wake_bucket(vring->user_data, vring->tgid));
 	return 0;
 }
 
-void vl_lookup_del(struct vl_vring *vring)
+void vl_lookup_del_wake(struct vl_vring *vring)
 {
 	lockdep_assert_held(&vl_vrings_lock);
 
-	hlist_del_rcu(&vring->kick.node);
-	hlist_del_rcu(&vring->call.node);
 	if (vring->has_user_data)
 		hlist_del_rcu(&vring->wake_node);
+}
+
+struct vl_vring *vl_lookup_vq(const void *vq)
+{
+	struct vl_vring *vring;
+
+	hlist_for_each_entry_rcu(vring, &vqs[hash_ptr(vq, VQ_BITS)], vq_node,
+				 lockdep_is_held(&vl_vrings_lock))
+		if (READ_ONCE(vring->vq) == vq)
+			return vring;
+
+	return NULL;
+}
+
+/*
+ * A reader that still stands on the vring must not be led into another bucket.
+ *
+ * @vq: NULL to take it away.
+ */
+int vl_lookup_set_vq(struct vl_vring *vring, const void *vq)
+{
+	lockdep_assert_held(&vl_vrings_lock);
+
+	if (vring->vq == vq)
+		return 0;
+	if (vq && vl_lookup_vq(vq))
+		return -EEXIST;
+
+	if (vring->vq) {
+		hlist_del_init_rcu(&vring->vq_node);
+		WRITE_ONCE(vring->vq, NULL);
+		if (vq)
+			synchronize_rcu();
+	}
+	if (vq) {
+		WRITE_ONCE(vring->vq, vq);
+		hlist_add_head_rcu(&vring->vq_node, &vqs[hash_ptr(vq, VQ_BITS)]);
+	}
+	return 0;
 }

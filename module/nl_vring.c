@@ -129,24 +129,28 @@ static bool same_eventfd(struct file *a, struct file *b)
 
 static int parse_eventfds(struct genl_info *info, struct vl_vring_req *req)
 {
-	req->kick = parse_eventfd(info, VRINGLAB_A_VRING_KICK_FD);
-	if (IS_ERR(req->kick))
-		return PTR_ERR(req->kick);
+	struct file *kick, *call;
 
-	req->call = parse_eventfd(info, VRINGLAB_A_VRING_CALL_FD);
-	if (IS_ERR(req->call)) {
-		fput(req->kick);
-		return PTR_ERR(req->call);
+	kick = parse_eventfd(info, VRINGLAB_A_VRING_KICK_FD);
+	if (IS_ERR(kick))
+		return PTR_ERR(kick);
+
+	call = parse_eventfd(info, VRINGLAB_A_VRING_CALL_FD);
+	if (IS_ERR(call)) {
+		fput(kick);
+		return PTR_ERR(call);
 	}
 
-	if (same_eventfd(req->kick, req->call)) {
+	if (same_eventfd(kick, call)) {
 		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[VRINGLAB_A_VRING_CALL_FD],
 				    "kick and call are the same eventfd");
-		fput(req->call);
-		fput(req->kick);
+		fput(call);
+		fput(kick);
 		return -EINVAL;
 	}
 
+	req->files[VL_ROLE_KICK] = kick;
+	req->files[VL_ROLE_CALL] = call;
 	return 0;
 }
 
@@ -192,8 +196,8 @@ int vl_nl_vring_add(struct sk_buff *skb, struct genl_info *info)
 	struct nlattr **attrs = info->attrs;
 	struct vl_vring_req req = {
 		.portid = info->snd_portid,
-		.kick_attr = attrs[VRINGLAB_A_VRING_KICK_FD],
-		.call_attr = attrs[VRINGLAB_A_VRING_CALL_FD],
+		.attrs[VL_ROLE_KICK] = attrs[VRINGLAB_A_VRING_KICK_FD],
+		.attrs[VL_ROLE_CALL] = attrs[VRINGLAB_A_VRING_CALL_FD],
 		.user_data_attr = attrs[VRINGLAB_A_VRING_WAKE_USER_DATA],
 	};
 	int ret;
@@ -218,8 +222,8 @@ int vl_nl_vring_add(struct sk_buff *skb, struct genl_info *info)
 		return ret;
 
 	ret = vring_add(info, &req);
-	fput(req.call);
-	fput(req.kick);
+	fput(req.files[VL_ROLE_CALL]);
+	fput(req.files[VL_ROLE_KICK]);
 
 	return ret;
 }

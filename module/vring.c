@@ -64,10 +64,6 @@ struct vl_vring *vl_vring_next(unsigned long *id)
 
 static void free_vring(struct vl_vring *vring)
 {
-	if (!IS_ERR_OR_NULL(vring->call.ctx))
-		eventfd_ctx_put(vring->call.ctx);
-	if (!IS_ERR_OR_NULL(vring->kick.ctx))
-		eventfd_ctx_put(vring->kick.ctx);
 	free_percpu(vring->stats);
 	kfree(vring);
 }
@@ -85,14 +81,6 @@ static void free_after_grace_period(struct work_struct *work)
 	free_vring(vring);
 }
 
-static void init_eventfd(struct vl_vring *vring, struct vl_eventfd *eventfd, enum vl_role role,
-			 struct file *file)
-{
-	eventfd->vring = vring;
-	eventfd->role = role;
-	eventfd->ctx = eventfd_ctx_fileget(file);
-}
-
 static struct vl_vring *alloc_vring(const struct vl_vring_req *req)
 {
 	struct vl_vring *vring;
@@ -101,14 +89,10 @@ static struct vl_vring *alloc_vring(const struct vl_vring_req *req)
 	if (!vring)
 		return ERR_PTR(-ENOMEM);
 
-	init_eventfd(vring, &vring->kick, VL_ROLE_KICK, req->kick);
-	init_eventfd(vring, &vring->call, VL_ROLE_CALL, req->call);
 	vring->stats = vl_stats_alloc();
-	if (IS_ERR(vring->kick.ctx) || IS_ERR(vring->call.ctx) || !vring->stats) {
-		int ret = vring->stats ? -EINVAL : -ENOMEM;
-
-		free_vring(vring);
-		return ERR_PTR(ret);
+	if (!vring->stats) {
+		kfree(vring);
+		return ERR_PTR(-ENOMEM);
 	}
 
 	vring->user_data = req->user_data;
@@ -148,85 +132,220 @@ static void drop_names(struct vl_vring *vring)
 	__clear_bit(vring->index, indices);
 }
 
-static int publish(struct vl_vring *vring, const struct vl_vring_req *req,
+/*
+ * Publish an eventfd: from here on its signals are the vring's.
+ *
+ * @ctx:  Its reference is taken over.
+ * @file: NULL where unknown.
+ */
+static int join(struct vl_vring *vring, enum vl_role role, struct eventfd_ctx *ctx,
+		struct file *file)
+{
+	struct vl_eventfd *eventfd;
+	int ret;
+
+	eventfd = vl_eventfd_new(vring, role, ctx);
+	if (!eventfd) {
+		eventfd_ctx_put(ctx);
+		return -ENOMEM;
+	}
+
+	ret = vl_lookup_add_eventfd(eventfd);
+	if (ret) {
+		vl_eventfd_free(eventfd);
+		return ret;
+	}
+	vl_eventfd_watch(eventfd, file);
+	vring->eventfds[role] = eventfd;
+	return 0;
+}
+
+static void leave(struct vl_vring *vring, enum vl_role role)
+{
+	struct vl_eventfd *eventfd = vring->eventfds[role];
+
+	if (!eventfd)
+		return;
+
+	vring->eventfds[role] = NULL;
+	vl_lookup_del_eventfd(eventfd);
+	vl_eventfd_unwatch(eventfd);
+	vl_eventfd_free(eventfd);
+}
+
+static bool has_eventfd(const struct vl_vring *vring, enum vl_role role,
+			const struct eventfd_ctx *ctx)
+{
+	return vring->eventfds[role] && vring->eventfds[role]->ctx == ctx;
+}
+
+/*
+ * Give a vring another kick or call eventfd, or with NULL none; the statistics go
+ * on. On failure it has none.
+ *
+ * Return: -EINVAL not an eventfd, -EEXIST it is a vring's already, -ENOMEM
+ */
+int vl_vring_set_eventfd(struct vl_vring *vring, enum vl_role role, struct file *file)
+{
+	struct eventfd_ctx *ctx = file ? eventfd_ctx_fileget(file) : NULL;
+
+	lockdep_assert_held(&vl_vrings_lock);
+
+	if (!IS_ERR_OR_NULL(ctx) && has_eventfd(vring, role, ctx)) {
+		eventfd_ctx_put(ctx);
+		return 0;
+	}
+
+	leave(vring, role);
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
+	return ctx ? join(vring, role, ctx, file) : 0;
+}
+
+/*
+ * Likewise for one of which no file is known.
+ *
+ * @ctx: From vl_ctx_get(); this takes over the reference. Not NULL.
+ */
+int vl_vring_set_eventfd_ctx(struct vl_vring *vring, enum vl_role role, struct eventfd_ctx *ctx)
+{
+	lockdep_assert_held(&vl_vrings_lock);
+
+	if (has_eventfd(vring, role, ctx)) {
+		eventfd_ctx_put(ctx);
+		return 0;
+	}
+
+	leave(vring, role);
+	return join(vring, role, ctx, NULL);
+}
+
+static int check(const struct vl_vring_req *req, struct netlink_ext_ack *extack)
+{
+	enum vl_role role;
+
+	for (role = 0; role < VL_ROLES; role++) {
+		struct file *file = req->files[role];
+
+		if (file && vl_lookup_eventfd(file->private_data)) {
+			NL_SET_ERR_MSG_ATTR(extack, req->attrs[role],
+					    "this eventfd is already registered");
+			return -EEXIST;
+		}
+	}
+
+	return 0;
+}
+
+/*
+ * Injects come with the index, kicks and calls with the eventfds' queues: a kick is
+ * seen with its read and a call before its inject.
+ */
+static int publish(struct vl_vring *vring, const struct vl_vring_req *req)
+{
+	int ret;
+
+	rcu_assign_pointer(vl_vrings[vring->index], vring);
+	ret = vl_vring_set_eventfd(vring, VL_ROLE_CALL, req->files[VL_ROLE_CALL]);
+	if (!ret)
+		ret = vl_vring_set_eventfd(vring, VL_ROLE_KICK, req->files[VL_ROLE_KICK]);
+	return ret;
+}
+
+/* The opposite, and all of it is freed when no handler has it any more. */
+static void retract(struct vl_vring *vring)
+{
+	vl_lookup_del_wake(vring);
+	vl_lookup_set_vq(vring, NULL);
+	RCU_INIT_POINTER(vl_vrings[vring->index], NULL);
+	leave(vring, VL_ROLE_KICK);
+	leave(vring, VL_ROLE_CALL);
+	vl_hooks_put();
+
+	queue_rcu_work(free_wq, &vring->free_work);
+}
+
+static int prepare(struct vl_vring *vring, const struct vl_vring_req *req,
 		   struct netlink_ext_ack *extack)
 {
 	int ret;
 
-	ret = vl_hooks_get(extack);
+	ret = check(req, extack);
 	if (ret)
 		return ret;
-
-	ret = vl_lookup_add(vring, req, extack);
-	if (ret) {
-		vl_hooks_put();
-		return ret;
-	}
-
-	/*
-	 * Injects come from here on, kicks and calls with the queues' entries: a
-	 * kick is seen with its read and a call before its inject.
-	 */
-	rcu_assign_pointer(vl_vrings[vring->index], vring);
-	vl_eventfd_watch(&vring->call, req->call);
-	vl_eventfd_watch(&vring->kick, req->kick);
-	return 0;
-}
-
-static int add_locked(struct vl_vring *vring, const struct vl_vring_req *req,
-		      struct netlink_ext_ack *extack)
-{
-	int ret;
-
 	ret = take_names(vring, extack);
 	if (ret)
 		return ret;
 
-	ret = publish(vring, req, extack);
+	ret = vl_hooks_get(extack);
 	if (ret)
-		drop_names(vring);
+		goto err_names;
 
+	ret = vl_lookup_add_wake(vring);
+	if (ret) {
+		NL_SET_ERR_MSG_ATTR(extack, req->user_data_attr,
+				    "another vring of this pid has this user_data");
+		goto err_hooks;
+	}
+	return 0;
+
+err_hooks:
+	vl_hooks_put();
+err_names:
+	drop_names(vring);
 	return ret;
 }
 
-int vl_vring_add(const struct vl_vring_req *req, u32 *id, struct netlink_ext_ack *extack)
+struct vl_vring *vl_vring_new(const struct vl_vring_req *req, struct netlink_ext_ack *extack)
 {
 	struct vl_vring *vring;
 	int ret;
 
+	lockdep_assert_held(&vl_vrings_lock);
+
 	vring = alloc_vring(req);
 	if (IS_ERR(vring))
-		return PTR_ERR(vring);
+		return vring;
 
-	mutex_lock(&vl_vrings_lock);
-	ret = add_locked(vring, req, extack);
-	if (!ret) {
-		WRITE_ONCE(nr_owned, nr_owned + !vring->persist);
-		*id = vring->id;
-		changed();
-	}
-	mutex_unlock(&vl_vrings_lock);
-
-	if (ret)
+	ret = prepare(vring, req, extack);
+	if (ret) {
 		free_vring(vring);
-	return ret;
+		return ERR_PTR(ret);
+	}
+
+	ret = publish(vring, req);
+	if (ret) {
+		xa_erase(&ids, vring->id);
+		retract(vring);
+		return ERR_PTR(ret);
+	}
+
+	WRITE_ONCE(nr_owned, nr_owned + !vring->persist);
+	changed();
+	return vring;
 }
 
-static void end_vring(struct vl_vring *vring)
+void vl_vring_end(struct vl_vring *vring)
 {
 	lockdep_assert_held(&vl_vrings_lock);
 
 	WRITE_ONCE(nr_owned, nr_owned - !vring->persist);
 	xa_erase(&ids, vring->id);
 	changed();
+	retract(vring);
+}
 
-	vl_lookup_del(vring);
-	RCU_INIT_POINTER(vl_vrings[vring->index], NULL);
-	vl_eventfd_unwatch(&vring->kick);
-	vl_eventfd_unwatch(&vring->call);
-	vl_hooks_put();
+int vl_vring_add(const struct vl_vring_req *req, u32 *id, struct netlink_ext_ack *extack)
+{
+	struct vl_vring *vring;
 
-	queue_rcu_work(free_wq, &vring->free_work);
+	mutex_lock(&vl_vrings_lock);
+	vring = vl_vring_new(req, extack);
+	if (!IS_ERR(vring))
+		*id = vring->id;
+	mutex_unlock(&vl_vrings_lock);
+
+	return PTR_ERR_OR_ZERO(vring);
 }
 
 int vl_vring_del(u32 id)
@@ -236,7 +355,7 @@ int vl_vring_del(u32 id)
 	mutex_lock(&vl_vrings_lock);
 	vring = vl_vring_find(id);
 	if (vring)
-		end_vring(vring);
+		vl_vring_end(vring);
 	mutex_unlock(&vl_vrings_lock);
 
 	return vring ? 0 : -ENOENT;
@@ -254,7 +373,7 @@ void vl_vring_del_portid(u32 portid)
 	mutex_lock(&vl_vrings_lock);
 	xa_for_each(&ids, id, vring)
 		if (vring->portid == portid && !vring->persist)
-			end_vring(vring);
+			vl_vring_end(vring);
 	mutex_unlock(&vl_vrings_lock);
 }
 
@@ -271,7 +390,7 @@ void vl_vrings_exit(void)
 
 	mutex_lock(&vl_vrings_lock);
 	xa_for_each(&ids, id, vring)
-		end_vring(vring);
+		vl_vring_end(vring);
 	mutex_unlock(&vl_vrings_lock);
 
 	/* All grace periods have passed, then all that waited for them is done. */

@@ -20,6 +20,7 @@
 #include <linux/percpu.h>
 #include <linux/poll.h>
 #include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -134,20 +135,23 @@ enum vl_stage { VL_STAGE_KICK, VL_STAGE_WAKE, VL_STAGE_CALL, VL_STAGE_INJECT, VL
 enum vl_role {
 	VL_ROLE_KICK,
 	VL_ROLE_CALL,
+	VL_ROLES
 };
 
 struct vl_vring;
 struct vl_vring_req;
 
 /**
- * struct vl_eventfd - One of a vring's two eventfds
+ * struct vl_eventfd - An eventfd in its role for a vring
  * @node:	In the bucket of @ctx.
- * @ctx:	A reference is held from creation to the vring's end.
+ * @ctx:	A reference is held until this is freed.
  * @role:	What it is to @vring.
- * @vring:	Owner, which embeds this.
+ * @vring:	Which lives longer: both are freed after a grace period.
  * @told:	The last signal was seen in @wqh, ahead of all irqfds. Under its lock.
+ * @serial:	Never of another: tells whether it is the same that was seen before.
  * @wait:	Our entry in @wqh.
  * @wqh:	The eventfd's wait queue; lives as long as @ctx.
+ * @rcu:	Frees it.
  */
 struct vl_eventfd {
 	struct hlist_node node;
@@ -155,8 +159,10 @@ struct vl_eventfd {
 	enum vl_role role;
 	struct vl_vring *vring;
 	bool told;
+	u64 serial;
 	wait_queue_entry_t wait;
 	wait_queue_head_t *wqh;
+	struct rcu_head rcu;
 };
 
 /**
@@ -169,8 +175,8 @@ struct vl_eventfd {
  * @stats:	Per CPU.
  * @id:		Netlink's name for it.
  * @flights:	Records.
- * @kick:	The kick eventfd.
- * @call:	The call eventfd.
+ * @eventfds:	By enum vl_role; NULL for none. Under vl_vrings_lock; handlers come
+ *		from the eventfd to the vring.
  * @wake_node:	Lookup by @tgid and @user_data.
  * @user_data:	Of the io_uring completions that take kicks.
  * @tgid:	Thread group of the back-end, in the initial PID namespace.
@@ -179,9 +185,13 @@ struct vl_eventfd {
  * @backend:	enum vringlab_backend.
  * @portid:	The socket that registered it.
  * @label:	For people.
+ * @vq_node:	Lookup by @vq.
+ * @vq:		vhost's virtqueue, to be compared only; NULL while none is known.
+ *		Under vl_vrings_lock.
  * @free_work:	Frees it, after a grace period.
  *
- * From @id on all but @flights is constant while it is published.
+ * From @id on all but @flights, and what vl_vrings_lock protects, is constant while
+ * it is published.
  */
 struct vl_vring {
 	unsigned long stage[VL_STAGES] ____cacheline_aligned;
@@ -192,8 +202,7 @@ struct vl_vring {
 	struct vl_stats __percpu *stats;
 	struct vl_flight flights[VL_FLIGHTS];
 
-	struct vl_eventfd kick;
-	struct vl_eventfd call;
+	struct vl_eventfd *eventfds[VL_ROLES];
 	struct hlist_node wake_node;
 	u64 user_data;
 	pid_t tgid;
@@ -202,6 +211,8 @@ struct vl_vring {
 	u32 backend;
 	u32 portid;
 	char label[VRINGLAB_LABEL_LEN];
+	struct hlist_node vq_node;
+	const void *vq;
 	struct rcu_work free_work;
 };
 
@@ -222,8 +233,18 @@ static inline void vl_path_leave(void)
 	preempt_enable_notrace();
 }
 
+/* ctx.c */
+
+void vl_ctx_measure(struct file *file);
+bool vl_ctx_measured(void);
+bool vl_ctx_get(struct eventfd_ctx *ctx);
+wait_queue_head_t *vl_ctx_wait_queue(struct eventfd_ctx *ctx);
+
 /* eventfd.c */
 
+struct vl_eventfd *vl_eventfd_new(struct vl_vring *vring, enum vl_role role,
+				  struct eventfd_ctx *ctx);
+void vl_eventfd_free(struct vl_eventfd *eventfd);
 void vl_eventfd_watch(struct vl_eventfd *eventfd, struct file *file);
 void vl_eventfd_unwatch(struct vl_eventfd *eventfd);
 void vl_eventfd_signalled(struct eventfd_ctx *ctx);
@@ -269,9 +290,6 @@ u64 vl_kvm_exit_ns(void);
 
 /* lookup.c */
 
-int vl_lookup_add(struct vl_vring *vring, const struct vl_vring_req *req,
-		  struct netlink_ext_ack *extack);
-void vl_lookup_del(struct vl_vring *vring);
 #define VL_EVENTFD_BITS 10
 
 extern struct hlist_head vl_eventfds[1 << VL_EVENTFD_BITS];
@@ -287,8 +305,14 @@ static inline bool vl_lookup_maybe(const struct eventfd_ctx *ctx)
 	return unlikely(!hlist_empty(vl_lookup_bucket(ctx)));
 }
 
-struct vl_eventfd *vl_lookup_eventfd(struct eventfd_ctx *ctx);
+int vl_lookup_add_eventfd(struct vl_eventfd *eventfd);
+void vl_lookup_del_eventfd(struct vl_eventfd *eventfd);
+struct vl_eventfd *vl_lookup_eventfd(const struct eventfd_ctx *ctx);
+int vl_lookup_add_wake(struct vl_vring *vring);
+void vl_lookup_del_wake(struct vl_vring *vring);
 struct vl_vring *vl_lookup_wake(u64 user_data);
+int vl_lookup_set_vq(struct vl_vring *vring, const void *vq);
+struct vl_vring *vl_lookup_vq(const void *vq);
 
 /* netlink.c */
 
@@ -337,10 +361,9 @@ static inline void vl_count(struct vl_vring *vring, enum vl_counter counter)
 
 /**
  * struct vl_vring_req - What netlink asks for
- * @kick:	An eventfd; vl_vring_add() takes its own reference.
- * @call:	An eventfd; vl_vring_add() takes its own reference.
- * @kick_attr:	Where @kick is from, to be named in an error.
- * @call_attr:	Likewise.
+ * @files:	Eventfds by enum vl_role; vl_vring_add() takes its own references.
+ *		NULL for none.
+ * @attrs:	Where each is from, to be named in an error.
  * @user_data_attr: Likewise.
  * @label:	For people.
  * @backend:	enum vringlab_backend.
@@ -351,10 +374,8 @@ static inline void vl_count(struct vl_vring *vring, enum vl_counter counter)
  * @portid:	The socket.
  */
 struct vl_vring_req {
-	struct file *kick;
-	struct file *call;
-	const struct nlattr *kick_attr;
-	const struct nlattr *call_attr;
+	struct file *files[VL_ROLES];
+	const struct nlattr *attrs[VL_ROLES];
 	const struct nlattr *user_data_attr;
 	char label[VRINGLAB_LABEL_LEN];
 	u32 backend;
@@ -371,10 +392,14 @@ extern struct vl_vring __rcu *vl_vrings[VL_VRINGS_MAX];
 int vl_vrings_init(void);
 void vl_vrings_exit(void);
 int vl_vring_add(const struct vl_vring_req *req, u32 *id, struct netlink_ext_ack *extack);
+struct vl_vring *vl_vring_new(const struct vl_vring_req *req, struct netlink_ext_ack *extack);
+void vl_vring_end(struct vl_vring *vring);
 int vl_vring_del(u32 id);
 void vl_vring_del_portid(u32 portid);
 struct vl_vring *vl_vring_find(u32 id);
 struct vl_vring *vl_vring_next(unsigned long *id);
+int vl_vring_set_eventfd(struct vl_vring *vring, enum vl_role role, struct file *file);
+int vl_vring_set_eventfd_ctx(struct vl_vring *vring, enum vl_role role, struct eventfd_ctx *ctx);
 unsigned int vl_vrings_generation(void);
 
 #endif /* _VRINGLAB_H */
