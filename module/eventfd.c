@@ -27,6 +27,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "found.h"
 #include "hooks.h"
 
 static void signalled(struct vl_eventfd *eventfd)
@@ -51,6 +52,8 @@ static int woken(wait_queue_entry_t *wait, unsigned int mode, int sync, void *ke
 		signalled(eventfd);
 	} else if (events & EPOLLOUT && eventfd->role == VL_ROLE_KICK) {
 		vl_hop_wake(eventfd->vring, VL_SOURCE_READ);
+	} else if (events & EPOLLHUP) {
+		vl_found_closed(eventfd);
 	}
 	vl_path_leave();
 

@@ -3,17 +3,20 @@
  * Which functions and tracepoints are hooked, and when.
  *
  * A probe is found when this module or the one that holds it is loaded, and lost
- * when the latter goes. It is attached while there are vrings: without any,
- * nothing in the kernel is patched.
+ * when the latter goes. Those of the path are attached while there are vrings or
+ * they are looked for, those of control while they are looked for: else nothing in
+ * the kernel is patched.
  *
- * One struct ftrace_ops a function: each gets a trampoline that calls its handler
- * directly, and there are too few for the time that detaching takes to matter.
+ * Most functions have a struct ftrace_ops of their own: it gets a trampoline that
+ * calls its handler directly. Detaching takes a tenth of a second for each, so
+ * those of control share one, and those whose success matters are kretprobes.
  * An address is always taken out of a filter, never the filter freed before the
  * last use of its ops: on 6.1 the next attach hangs.
  */
 #include "vringlab.h"
 
 #include <linux/ftrace.h>
+#include <linux/hash.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -32,10 +35,13 @@
  * @module:	Module that holds it, NULL for the kernel itself.
  * @type:	How it is hooked.
  * @hops:	What for: bits by enum vringlab_hop.
+ * @control:	It tells of vrings, not of what they do.
  * @handler:	Of a tracepoint.
  * @tp:		Tracepoint, NULL while absent.
- * @ops:	Of a function. Without a handler the function is only recognized
- *		by its address.
+ * @ops:	Of a function of the path. Without a handler the function is only
+ *		recognized by its address.
+ * @shared:	The handler of a function that has no @ops of its own.
+ * @rp:		Of a function whose return is waited for.
  * @addr:	Function, 0 while absent.
  * @attached:	The handler is called.
  * @error:	Positive errno of the last attempt to attach.
@@ -45,9 +51,12 @@ struct probe {
 	const char *module;
 	enum vringlab_probe_type type;
 	unsigned long hops;
+	bool control;
 	void *handler;
 	struct tracepoint *tp;
 	struct ftrace_ops ops;
+	ftrace_func_t shared;
+	struct kretprobe rp;
 	unsigned long addr;
 	bool attached;
 	int error;
@@ -69,6 +78,24 @@ struct probe {
 	.ops = {						\
 		.func = call,					\
 		.flags = FTRACE_OPS_FL_PERMANENT,		\
+	}
+
+#define CONTROL(function, in, call)				\
+	.name = #function,					\
+	.module = in,						\
+	.type = VRINGLAB_PROBE_TYPE_FUNCTION,			\
+	.control = true,					\
+	.shared = call
+
+#define RETURN(function, in, call, then, data)			\
+	.name = #function,					\
+	.module = in,						\
+	.type = VRINGLAB_PROBE_TYPE_RETURN,			\
+	.control = true,					\
+	.rp = {							\
+		.entry_handler = call,				\
+		.handler = then,				\
+		.data_size = sizeof(data),			\
 	}
 
 #define TRACEPOINT(tracepoint, in, at, call)			\
@@ -110,22 +137,68 @@ static struct probe probes[PROBES] = {
 /* Protects all of the above but names, and users. Taken inside vl_vrings_lock. */
 static DEFINE_MUTEX(hooks_lock);
 
-/* Number of vrings. */
+/* Number of vrings, and one more while they are looked for. */
 static unsigned int users;
+static bool discovering;
+
+/*
+ * What the shared ops calls, by address. Open addressing; an address that is no
+ * longer there leaves its place marked, because others may stand behind it.
+ */
+#define SHARED_BITS 6
+#define SHARED_GONE 1UL
+
+static struct shared {
+	unsigned long addr;
+	ftrace_func_t func;
+} shared[1 << SHARED_BITS];
+
+static unsigned int nr_shared;
+
+static struct shared *shared_slot(unsigned long addr, unsigned int i)
+{
+	return &shared[(hash_long(addr, SHARED_BITS) + i) % ARRAY_SIZE(shared)];
+}
+
+static void call_shared(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			struct ftrace_regs *fregs)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(shared); i++) {
+		struct shared *slot = shared_slot(ip, i);
+		unsigned long addr = smp_load_acquire(&slot->addr);
+
+		if (addr == ip)
+			slot->func(ip, parent_ip, ops, fregs);
+		if (addr == ip || !addr)
+			return;
+	}
+}
+
+static struct ftrace_ops shared_ops = {
+	.func = call_shared,
+	.flags = FTRACE_OPS_FL_PERMANENT,
+};
 
 unsigned long vl_hooks_irqfd_inject(void)
 {
 	return READ_ONCE(probes[IRQFD_INJECT].addr);
 }
 
-static bool is_function(const struct probe *p)
+static bool is_tracepoint(const struct probe *p)
 {
-	return p->type == VRINGLAB_PROBE_TYPE_FUNCTION;
+	return p->type == VRINGLAB_PROBE_TYPE_TRACEPOINT;
 }
 
 static bool is_found(const struct probe *p)
 {
-	return is_function(p) ? p->addr : !!p->tp;
+	return is_tracepoint(p) ? !!p->tp : p->addr;
+}
+
+static bool is_wanted(const struct probe *p)
+{
+	return p->control ? discovering : users;
 }
 
 static bool is_in(const struct probe *p, const struct module *mod)
@@ -157,20 +230,76 @@ static void detach_function(struct probe *p)
 	ftrace_set_filter_ip(&p->ops, p->addr, 1, 0);
 }
 
+static int attach_shared(struct probe *p)
+{
+	struct shared *slot;
+	unsigned int i = 0;
+	int ret;
+
+	BUILD_BUG_ON(PROBES > ARRAY_SIZE(shared) / 2);
+
+	do
+		slot = shared_slot(p->addr, i++);
+	while (slot->addr > SHARED_GONE && i < ARRAY_SIZE(shared));
+	WRITE_ONCE(slot->func, p->shared);
+	smp_store_release(&slot->addr, p->addr);
+
+	ret = ftrace_set_filter_ip(&shared_ops, p->addr, 0, 0);
+	if (!ret && !nr_shared) {
+		ret = register_ftrace_function(&shared_ops);
+		if (ret)
+			ftrace_set_filter_ip(&shared_ops, p->addr, 1, 0);
+	}
+	if (ret)
+		WRITE_ONCE(slot->addr, SHARED_GONE);
+	else
+		nr_shared++;
+	return ret;
+}
+
+static void detach_shared(struct probe *p)
+{
+	unsigned int i;
+
+	if (!--nr_shared)
+		unregister_ftrace_function(&shared_ops);
+	ftrace_set_filter_ip(&shared_ops, p->addr, 1, 0);
+
+	for (i = 0; i < ARRAY_SIZE(shared); i++)
+		if (shared[i].addr == p->addr)
+			WRITE_ONCE(shared[i].addr, SHARED_GONE);
+}
+
+/* What a last use left in it would be refused. */
+static int attach_return(struct probe *p)
+{
+	memset(&p->rp.kp, 0, sizeof(p->rp.kp));
+	p->rp.kp.addr = (void *)p->addr;
+	p->rp.nmissed = 0;
+	return register_kretprobe(&p->rp);
+}
+
+static int attach_probe(struct probe *p)
+{
+	if (is_tracepoint(p))
+		return tracepoint_probe_register(p->tp, p->handler, NULL);
+	if (p->rp.handler)
+		return attach_return(p);
+	if (p->shared)
+		return attach_shared(p);
+	return p->ops.func ? attach_function(p) : 0;
+}
+
 static void attach(struct probe *p)
 {
-	int ret = 0;
+	int ret;
 
 	lockdep_assert_held(&hooks_lock);
 
 	if (p->attached || !is_found(p))
 		return;
 
-	if (!is_function(p))
-		ret = tracepoint_probe_register(p->tp, p->handler, NULL);
-	else if (p->ops.func)
-		ret = attach_function(p);
-
+	ret = attach_probe(p);
 	p->error = -ret;
 	p->attached = !ret;
 }
@@ -182,8 +311,12 @@ static void detach(struct probe *p)
 	if (!p->attached)
 		return;
 
-	if (!is_function(p))
+	if (is_tracepoint(p))
 		tracepoint_probe_unregister(p->tp, p->handler, NULL);
+	else if (p->rp.handler)
+		unregister_kretprobe(&p->rp);
+	else if (p->shared)
+		detach_shared(p);
 	else if (p->ops.func)
 		detach_function(p);
 
@@ -191,50 +324,76 @@ static void detach(struct probe *p)
 }
 
 /* Functions come first: kvm.c relies on irqfd_wakeup() being seen before accepts. */
-static void attach_all(void)
+static void attach_wanted(void)
 {
 	unsigned int i;
 
 	for (i = 0; i < PROBES; i++)
-		attach(&probes[i]);
+		if (is_wanted(&probes[i]))
+			attach(&probes[i]);
 }
 
-static void detach_all(void)
+static void detach_unwanted(void)
 {
 	unsigned int i;
 
 	for (i = PROBES; i-- > 0;)
-		detach(&probes[i]);
+		if (!is_wanted(&probes[i]))
+			detach(&probes[i]);
 }
 
-static void detach_unused(struct work_struct *work)
+static void detach_later(struct work_struct *work)
 {
 	mutex_lock(&hooks_lock);
-	if (!users)
-		detach_all();
+	detach_unwanted();
 	mutex_unlock(&hooks_lock);
 }
 
-static DECLARE_WORK(detach_work, detach_unused);
+static DECLARE_WORK(detach_work, detach_later);
+
+static int get(struct netlink_ext_ack *extack)
+{
+	lockdep_assert_held(&hooks_lock);
+
+	users++;
+	attach_wanted();
+	if (probes[EVENTFD_SIGNAL_MASK].attached || probes[EVENTFD_WRITE].attached)
+		return 0;
+
+	NL_SET_ERR_MSG(
+		extack,
+		"ftrace refused the hooks on eventfds: set sysctl kernel.ftrace_enabled=1, or see probe-get");
+	users--;
+	return -EOPNOTSUPP;
+}
 
 /*
  * The hooks are attached when this returns.
  */
 int vl_hooks_get(struct netlink_ext_ack *extack)
 {
-	int ret = 0;
+	int ret;
 
 	mutex_lock(&hooks_lock);
-	attach_all();
-	if (probes[EVENTFD_SIGNAL_MASK].attached || probes[EVENTFD_WRITE].attached) {
-		users++;
-	} else {
-		NL_SET_ERR_MSG(
-			extack,
-			"ftrace refused the hooks on eventfds: set sysctl kernel.ftrace_enabled=1, or see probe-get");
-		if (!users)
-			detach_all();
-		ret = -EOPNOTSUPP;
+	ret = get(extack);
+	if (ret)
+		detach_unwanted();
+	mutex_unlock(&hooks_lock);
+
+	return ret;
+}
+
+/* Likewise, and those that tell of vrings. */
+int vl_hooks_discover(struct netlink_ext_ack *extack)
+{
+	int ret;
+
+	mutex_lock(&hooks_lock);
+	discovering = true;
+	ret = get(extack);
+	if (ret) {
+		discovering = false;
+		detach_unwanted();
 	}
 	mutex_unlock(&hooks_lock);
 
@@ -250,6 +409,15 @@ void vl_hooks_put(void)
 	mutex_lock(&hooks_lock);
 	if (!--users)
 		schedule_work(&detach_work);
+	mutex_unlock(&hooks_lock);
+}
+
+void vl_hooks_undiscover(void)
+{
+	mutex_lock(&hooks_lock);
+	discovering = false;
+	users--;
+	schedule_work(&detach_work);
 	mutex_unlock(&hooks_lock);
 }
 
@@ -305,7 +473,7 @@ static void find_function(struct probe *p)
 {
 	unsigned long addr;
 
-	if (!is_function(p) || p->addr)
+	if (is_tracepoint(p) || p->addr)
 		return;
 
 	addr = function_addr(p);
@@ -314,13 +482,13 @@ static void find_function(struct probe *p)
 
 	WRITE_ONCE(p->addr, addr);
 	p->error = 0;
-	if (users)
+	if (is_wanted(p))
 		attach(p);
 }
 
 static void lose_function(struct probe *p)
 {
-	if (!is_function(p))
+	if (is_tracepoint(p))
 		return;
 
 	detach(p);
@@ -362,13 +530,13 @@ static void find_tracepoint(struct tracepoint *tp, const struct module *mod)
 	for (i = 0; i < PROBES; i++) {
 		struct probe *p = &probes[i];
 
-		if (is_function(p) || strcmp(p->name, tp->name))
+		if (!is_tracepoint(p) || strcmp(p->name, tp->name))
 			continue;
 		if (mod ? !is_in(p, mod) : !!p->module)
 			continue;
 		p->tp = tp;
 		p->error = 0;
-		if (users)
+		if (is_wanted(p))
 			attach(p);
 	}
 }
@@ -385,7 +553,7 @@ static void lose_tracepoints(const struct module *mod)
 	for (i = 0; i < PROBES; i++) {
 		struct probe *p = &probes[i];
 
-		if (is_function(p) || !is_in(p, mod))
+		if (!is_tracepoint(p) || !is_in(p, mod))
 			continue;
 		detach(p);
 		p->tp = NULL;
@@ -449,10 +617,13 @@ void vl_hooks_exit(void)
 	cancel_work_sync(&detach_work);
 
 	mutex_lock(&hooks_lock);
-	detach_all();
+	users = 0;
+	discovering = false;
+	detach_unwanted();
 	for (i = 0; i < PROBES; i++)
-		if (is_function(&probes[i]))
+		if (probes[i].ops.func)
 			ftrace_free_filter(&probes[i].ops);
+	ftrace_free_filter(&shared_ops);
 	mutex_unlock(&hooks_lock);
 
 	/* Handlers may still run; then their code goes. */

@@ -61,6 +61,17 @@ static const struct genl_ops ops[] = {
 		.start = vl_nl_dump_start,
 		.dumpit = vl_nl_probe_dump,
 	},
+	{
+		.cmd = VRINGLAB_CMD_DISCOVER_GET,
+		.doit = vl_nl_discover_get,
+	},
+	{
+		.cmd = VRINGLAB_CMD_DISCOVER_SET,
+		.flags = GENL_ADMIN_PERM,
+		.policy = vl_nl_discover_policy,
+		.maxattr = VL_NL_DISCOVER_MAX,
+		.doit = vl_nl_discover_set,
+	},
 };
 
 /* resv_start_op stays 0: from the first operation on, reserved fields are checked. */
@@ -78,8 +89,10 @@ static int netlink_event(struct notifier_block *nb, unsigned long event, void *d
 	const struct netlink_notify *notify = data;
 
 	if (event == NETLINK_URELEASE && notify->protocol == NETLINK_GENERIC &&
-	    net_eq(notify->net, &init_net))
+	    net_eq(notify->net, &init_net)) {
 		vl_vring_del_portid(notify->portid);
+		vl_discover_release(notify->portid);
+	}
 
 	return NOTIFY_DONE;
 }

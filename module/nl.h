@@ -96,6 +96,15 @@ int vl_nl_hist_get(struct sk_buff *skb, struct genl_info *info);
 int vl_nl_hist_dump_start(struct netlink_callback *cb);
 int vl_nl_hist_dump(struct sk_buff *skb, struct netlink_callback *cb);
 
+/* nl_discover.c */
+
+#define VL_NL_DISCOVER_MAX VRINGLAB_A_DISCOVER_PERSIST
+
+extern const struct nla_policy vl_nl_discover_policy[VL_NL_DISCOVER_MAX + 1];
+
+int vl_nl_discover_get(struct sk_buff *skb, struct genl_info *info);
+int vl_nl_discover_set(struct sk_buff *skb, struct genl_info *info);
+
 /* nl_probe.c */
 
 int vl_nl_probe_dump(struct sk_buff *skb, struct netlink_callback *cb);

@@ -18,6 +18,8 @@
 #include <linux/string.h>
 #include <linux/xarray.h>
 
+#include "found.h"
+
 /* Protects all of this file. */
 DEFINE_MUTEX(vl_vrings_lock);
 
@@ -43,8 +45,10 @@ unsigned int vl_vrings_generation(void)
 	return generation;
 }
 
-static void changed(void)
+void vl_vrings_changed(void)
 {
+	lockdep_assert_held(&vl_vrings_lock);
+
 	if (!++generation)
 		generation = 1;
 }
@@ -98,7 +102,8 @@ static struct vl_vring *alloc_vring(const struct vl_vring_req *req)
 	vring->user_data = req->user_data;
 	vring->has_user_data = req->has_user_data;
 	vring->tgid = req->tgid;
-	vring->persist = req->persist;
+	vring->found = req->found;
+	vring->persist = req->persist || req->found;
 	vring->backend = req->backend;
 	vring->portid = req->portid;
 	strscpy(vring->label, req->label, sizeof(vring->label));
@@ -255,8 +260,8 @@ static int publish(struct vl_vring *vring, const struct vl_vring_req *req)
 /* The opposite, and all of it is freed when no handler has it any more. */
 static void retract(struct vl_vring *vring)
 {
+	vl_device_leave(vring);
 	vl_lookup_del_wake(vring);
-	vl_lookup_set_vq(vring, NULL);
 	RCU_INIT_POINTER(vl_vrings[vring->index], NULL);
 	leave(vring, VL_ROLE_KICK);
 	leave(vring, VL_ROLE_CALL);
@@ -321,7 +326,7 @@ struct vl_vring *vl_vring_new(const struct vl_vring_req *req, struct netlink_ext
 	}
 
 	WRITE_ONCE(nr_owned, nr_owned + !vring->persist);
-	changed();
+	vl_vrings_changed();
 	return vring;
 }
 
@@ -331,7 +336,7 @@ void vl_vring_end(struct vl_vring *vring)
 
 	WRITE_ONCE(nr_owned, nr_owned - !vring->persist);
 	xa_erase(&ids, vring->id);
-	changed();
+	vl_vrings_changed();
 	retract(vring);
 }
 

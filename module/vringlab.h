@@ -138,6 +138,7 @@ enum vl_role {
 	VL_ROLES
 };
 
+struct vl_device;
 struct vl_vring;
 struct vl_vring_req;
 
@@ -175,8 +176,8 @@ struct vl_eventfd {
  * @stats:	Per CPU.
  * @id:		Netlink's name for it.
  * @flights:	Records.
- * @eventfds:	By enum vl_role; NULL for none. Under vl_vrings_lock; handlers come
- *		from the eventfd to the vring.
+ * @eventfds:	By enum vl_role; NULL for none. Handlers come from the eventfd to the
+ *		vring.
  * @wake_node:	Lookup by @tgid and @user_data.
  * @user_data:	Of the io_uring completions that take kicks.
  * @tgid:	Thread group of the back-end, in the initial PID namespace.
@@ -187,11 +188,15 @@ struct vl_eventfd {
  * @label:	For people.
  * @vq_node:	Lookup by @vq.
  * @vq:		vhost's virtqueue, to be compared only; NULL while none is known.
- *		Under vl_vrings_lock.
+ * @found:	By ourselves; it ends with what it is of.
+ * @device:	Whose it is; NULL while none is known.
+ * @in_device:	In the list of @device's.
+ * @queue:	Number of the virtqueue in @device.
+ * @num:	Its size; 0 while unknown.
  * @free_work:	Frees it, after a grace period.
  *
- * From @id on all but @flights, and what vl_vrings_lock protects, is constant while
- * it is published.
+ * From @id on all but @flights is constant while it is published, except that
+ * vl_vrings_lock protects @eventfds, @vq and what follows it.
  */
 struct vl_vring {
 	unsigned long stage[VL_STAGES] ____cacheline_aligned;
@@ -213,6 +218,11 @@ struct vl_vring {
 	char label[VRINGLAB_LABEL_LEN];
 	struct hlist_node vq_node;
 	const void *vq;
+	bool found;
+	struct vl_device *device;
+	struct list_head in_device;
+	u32 queue;
+	u32 num;
 	struct rcu_work free_work;
 };
 
@@ -239,6 +249,14 @@ void vl_ctx_measure(struct file *file);
 bool vl_ctx_measured(void);
 bool vl_ctx_get(struct eventfd_ctx *ctx);
 wait_queue_head_t *vl_ctx_wait_queue(struct eventfd_ctx *ctx);
+
+/* discover.c */
+
+int vl_discover_set(bool on, bool persist, u32 portid, struct netlink_ext_ack *extack);
+void vl_discover_release(u32 portid);
+bool vl_discovering(void);
+bool vl_discover_persists(void);
+void vl_discover_exit(void);
 
 /* eventfd.c */
 
@@ -273,6 +291,8 @@ int vl_hooks_init(void);
 void vl_hooks_exit(void);
 int vl_hooks_get(struct netlink_ext_ack *extack);
 void vl_hooks_put(void);
+int vl_hooks_discover(struct netlink_ext_ack *extack);
+void vl_hooks_undiscover(void);
 bool vl_hooks_info(unsigned int i, struct vl_probe_info *info);
 unsigned long vl_hooks_irqfd_inject(void);
 
@@ -371,6 +391,7 @@ static inline void vl_count(struct vl_vring *vring, enum vl_counter counter)
  * @user_data:	With @has_user_data.
  * @has_user_data: Kicks are taken by io_uring completions.
  * @persist:	Outlive the socket.
+ * @found:	Nobody asked for it. Then, neither @persist nor @portid says anything.
  * @portid:	The socket.
  */
 struct vl_vring_req {
@@ -383,6 +404,7 @@ struct vl_vring_req {
 	u64 user_data;
 	bool has_user_data;
 	bool persist;
+	bool found;
 	u32 portid;
 };
 
@@ -401,5 +423,6 @@ struct vl_vring *vl_vring_next(unsigned long *id);
 int vl_vring_set_eventfd(struct vl_vring *vring, enum vl_role role, struct file *file);
 int vl_vring_set_eventfd_ctx(struct vl_vring *vring, enum vl_role role, struct eventfd_ctx *ctx);
 unsigned int vl_vrings_generation(void);
+void vl_vrings_changed(void);
 
 #endif /* _VRINGLAB_H */

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What handlers found out about vrings that nobody registered.
+ *
+ * A handler may neither sleep nor lock: it posts a record, and a worker applies
+ * it under vl_vrings_lock, in the order in which they came.
+ */
+#ifndef _VRINGLAB_FOUND_H
+#define _VRINGLAB_FOUND_H
+
+#include <linux/llist.h>
+#include <linux/sched.h>
+#include <linux/types.h>
+
+#include "vringlab.h"
+
+/**
+ * struct vl_ioeventfd - Where a guest writes to kick
+ * @addr:	Port or guest-physical address.
+ * @datamatch:	With @has_datamatch, what it must write.
+ * @len:	Of the write, 0 for any.
+ * @pio:	@addr is a port.
+ * @has_datamatch: Whether it matters what is written.
+ */
+struct vl_ioeventfd {
+	u64 addr;
+	u64 datamatch;
+	u32 len;
+	bool pio;
+	bool has_datamatch;
+};
+
+/**
+ * struct vl_found - One thing found
+ * @node:	In the queue.
+ * @apply:	What to do about it. Called under vl_vrings_lock.
+ * @file:	A file, dropped after @apply. NULL for none.
+ * @ctx:	An eventfd, likewise.
+ * @tgid:	The process that was current.
+ * @comm:	Its name.
+ * @kind:	Of a device: enum vringlab_backend.
+ * @role:	Of the eventfd.
+ * @end:	The opposite of what is else told: it ceases to be.
+ * @dev:	The device, to be compared only.
+ * @vq:		Its virtqueue, likewise; NULL if unknown.
+ * @index:	Number of the virtqueue in its device.
+ * @num:	Its size; 0 if unknown.
+ * @peer:	Process that serves it; 0 if unknown.
+ * @kvm:	VM, to be compared only.
+ * @gsi:	Of an irqfd.
+ * @io:		Of an ioeventfd.
+ * @serial:	Of a struct vl_eventfd.
+ */
+struct vl_found {
+	struct llist_node node;
+	void (*apply)(struct vl_found *found);
+	struct file *file;
+	struct eventfd_ctx *ctx;
+	pid_t tgid;
+	char comm[TASK_COMM_LEN];
+	u8 kind;
+	u8 role;
+	bool end;
+	const void *dev;
+	const void *vq;
+	u32 index;
+	u32 num;
+	pid_t peer;
+	const void *kvm;
+	u32 gsi;
+	struct vl_ioeventfd io;
+	u64 serial;
+};
+
+/* found.c */
+
+struct vl_found *vl_found_get(void (*apply)(struct vl_found *found));
+void vl_found_post(struct vl_found *found);
+void vl_found_lose(void);
+u64 vl_found_lost(void);
+void vl_found_flush(void);
+
+/* device.c: for handlers */
+
+void vl_found_vhost(u8 kind, const void *dev, u32 index, const void *vq, enum vl_role role, int fd);
+void vl_found_vhost_size(u8 kind, const void *dev, u32 index, const void *vq, u32 num);
+void vl_found_vhost_ctx(u8 kind, const void *dev, u32 index, const void *vq, struct file *kick,
+			struct eventfd_ctx *call, u32 num);
+void vl_found_vhost_gone(const void *dev);
+void vl_found_closed(const struct vl_eventfd *eventfd);
+
+/**
+ * struct vl_device - What has several virtqueues
+ * @node:	In the list of all.
+ * @vrings:	Its vrings, by @in_device.
+ * @key:	What the kernel knows it by, to be compared only.
+ * @id:		Netlink's name for it.
+ * @kind:	enum vringlab_backend.
+ * @tgid:	Process that set it up.
+ * @comm:	Its name.
+ * @peer:	Process that serves it; 0 if unknown or none.
+ */
+struct vl_device {
+	struct list_head node;
+	struct list_head vrings;
+	const void *key;
+	u32 id;
+	u8 kind;
+	pid_t tgid;
+	char comm[TASK_COMM_LEN];
+	pid_t peer;
+};
+
+/* device.c: under vl_vrings_lock */
+
+void vl_device_apply(struct vl_found *found);
+void vl_device_leave(struct vl_vring *vring);
+void vl_devices_end(void);
+
+#endif /* _VRINGLAB_FOUND_H */
