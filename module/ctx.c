@@ -8,7 +8,7 @@
  * it that goes up and down with each reference taken and dropped. Until then such
  * contexts are left alone.
  */
-#include "vringlab.h"
+#include "found.h"
 
 #include <linux/eventfd.h>
 #include <linux/fs.h>
@@ -106,6 +106,38 @@ void vl_ctx_measure(struct file *file)
 bool vl_ctx_measured(void)
 {
 	return smp_load_acquire(&wait_queue);
+}
+
+/* So that just one of the many hits in the meantime asks for it. */
+static unsigned long asked;
+
+static void apply_seen(struct vl_found *found)
+{
+	vl_ctx_measure(found->file);
+	clear_bit(0, &asked);
+}
+
+/* A handler has an eventfd's file. */
+void vl_ctx_seen(struct file *file)
+{
+	struct vl_found *found;
+
+	if (vl_ctx_measured() || test_and_set_bit(0, &asked))
+		return;
+
+	found = vl_found_get(apply_seen);
+	if (!found) {
+		clear_bit(0, &asked);
+		return;
+	}
+	found->file = get_file(file);
+	vl_found_post(found);
+}
+
+/* Discovery is off: nobody answers any more. */
+void vl_ctx_end(void)
+{
+	clear_bit(0, &asked);
 }
 
 /*

@@ -30,9 +30,6 @@ static u32 last_id;
 #define TOLD_BITS 8
 static const void *told[1 << TOLD_BITS];
 
-/* So that just one of the many hits in the meantime asks for it. */
-static unsigned long measuring;
-
 static void forget_told(void)
 {
 	unsigned int i;
@@ -174,6 +171,26 @@ static struct vl_vring *adopt(struct vl_device *device, u32 index, struct vl_vri
 	return registered;
 }
 
+/* A found vring ends, and one that is registered is the device's in its place. */
+void vl_device_yield(struct vl_vring *old, struct vl_vring *registered)
+{
+	struct vl_device *device = old->device;
+	const void *vq = old->vq;
+	u32 num = old->num;
+
+	lockdep_assert_held(&vl_vrings_lock);
+
+	if (!device || registered->device) {
+		vl_vring_end(old);
+		return;
+	}
+
+	join(device, registered, old->queue);
+	vl_vring_end(old);
+	vl_lookup_set_vq(registered, vq);
+	registered->num = num;
+}
+
 /* Another vring that we found has it: no longer. */
 static void take_away(struct vl_eventfd *eventfd)
 {
@@ -205,17 +222,25 @@ static struct vl_vring *vring_for(struct vl_device *device, const struct vl_foun
 	return vring;
 }
 
+/* What the VM knows of the old one stays. */
 static int set_eventfd(struct vl_vring *vring, struct vl_found *found)
 {
+	struct vl_eventfd *old = vring->eventfds[found->role];
+	struct eventfd_ctx *old_ctx = old ? old->ctx : NULL;
 	struct eventfd_ctx *ctx = found->ctx;
+	int ret;
 
 	if (!vring->found)
 		return 0;
-	if (!ctx)
-		return vl_vring_set_eventfd(vring, found->role, found->file);
 
 	found->ctx = NULL;
-	return vl_vring_set_eventfd_ctx(vring, found->role, ctx);
+	if (ctx)
+		ret = vl_vring_set_eventfd_ctx(vring, found->role, ctx);
+	else
+		ret = vl_vring_set_eventfd(vring, found->role, found->file);
+	if (old_ctx)
+		vl_vm_orphan(old_ctx);
+	return ret;
 }
 
 static void apply_vring(struct vl_device *device, struct vl_found *found)
@@ -290,7 +315,6 @@ void vl_devices_end(void)
 	list_for_each_entry_safe(device, next, &devices, node)
 		end_device(device);
 	forget_told();
-	clear_bit(0, &measuring);
 }
 
 static struct vl_found *found_vhost(u8 kind, const void *dev, u32 index, const void *vq)
@@ -340,28 +364,6 @@ void vl_found_vhost_size(u8 kind, const void *dev, u32 index, const void *vq, u3
 	vl_found_post(found);
 }
 
-static void apply_measure(struct vl_found *found)
-{
-	vl_ctx_measure(found->file);
-	clear_bit(0, &measuring);
-}
-
-static void measure(struct file *file)
-{
-	struct vl_found *found;
-
-	if (test_and_set_bit(0, &measuring))
-		return;
-
-	found = vl_found_get(apply_measure);
-	if (!found) {
-		clear_bit(0, &measuring);
-		return;
-	}
-	found->file = get_file(file);
-	vl_found_post(found);
-}
-
 /*
  * A virtqueue that was set up unseen is at work. Told with each hit, until the
  * vring can be looked up by @vq.
@@ -379,7 +381,7 @@ void vl_found_vhost_ctx(u8 kind, const void *dev, u32 index, const void *vq, str
 		return;
 	if (call && !vl_ctx_measured()) {
 		if (kick)
-			measure(kick);
+			vl_ctx_seen(kick);
 		return;
 	}
 	WRITE_ONCE(*slot, vq);
@@ -419,7 +421,11 @@ static void apply_closed(struct vl_found *found)
 {
 	struct vl_eventfd *eventfd = vl_lookup_eventfd(found->dev);
 
-	if (eventfd && eventfd->serial == found->serial && eventfd->vring->found)
+	if (!eventfd || eventfd->serial != found->serial)
+		return;
+
+	vl_vm_closed(eventfd->ctx);
+	if (eventfd->vring->found)
 		take_away(eventfd);
 }
 
@@ -428,7 +434,7 @@ void vl_found_closed(const struct vl_eventfd *eventfd)
 {
 	struct vl_found *found;
 
-	if (!eventfd->vring->found)
+	if (!eventfd->vring->found && !READ_ONCE(eventfd->fact))
 		return;
 
 	found = vl_found_get(apply_closed);

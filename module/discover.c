@@ -23,7 +23,7 @@ struct holder {
 /* All under vl_vrings_lock. */
 static LIST_HEAD(holders);
 static bool persists;
-static bool discovering;
+bool vl_discover_on;
 
 /* Every netlink socket ends at vl_discover_release(): most have no part in this. */
 static unsigned int nr_holders;
@@ -31,7 +31,7 @@ static unsigned int nr_holders;
 bool vl_discovering(void)
 {
 	lockdep_assert_held(&vl_vrings_lock);
-	return discovering;
+	return vl_discover_on;
 }
 
 bool vl_discover_persists(void)
@@ -79,22 +79,24 @@ static int begin(struct netlink_ext_ack *extack)
 {
 	int ret;
 
-	if (discovering)
+	if (vl_discover_on)
 		return 0;
 
 	ret = vl_hooks_discover(extack);
 	if (!ret)
-		discovering = true;
+		WRITE_ONCE(vl_discover_on, true);
 	return ret;
 }
 
 static void end_if_unwanted(void)
 {
-	if (!discovering || persists || nr_holders)
+	if (!vl_discover_on || persists || nr_holders)
 		return;
 
-	discovering = false;
+	WRITE_ONCE(vl_discover_on, false);
 	vl_devices_end();
+	vl_vms_end();
+	vl_ctx_end();
 	vl_hooks_undiscover();
 }
 

@@ -105,6 +105,8 @@ void vl_on_eventfd_write(unsigned long ip, unsigned long parent_ip, struct ftrac
 	struct file *file = (void *)vl_ftrace_arg(fregs, 0);
 
 	signalling(file->private_data, parent_ip);
+	if (READ_ONCE(vl_discover_on))
+		vl_ctx_seen(file);
 }
 
 struct watch {

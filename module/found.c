@@ -65,7 +65,7 @@ void vl_found_lose(void)
 
 u64 vl_found_lost(void)
 {
-	return atomic64_read(&lost);
+	return atomic64_read(&lost) + vl_hooks_missed();
 }
 
 /*

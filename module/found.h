@@ -14,6 +14,9 @@
 
 #include "vringlab.h"
 
+struct kvm_ioeventfd;
+struct kvm_irqfd;
+
 /**
  * struct vl_ioeventfd - Where a guest writes to kick
  * @addr:	Port or guest-physical address.
@@ -111,10 +114,61 @@ struct vl_device {
 	pid_t peer;
 };
 
+/**
+ * struct vl_vm - A VM
+ * @node:	In the list of all.
+ * @kvm:	What the kernel knows it by, to be compared only.
+ * @id:		Netlink's name for it.
+ * @tgid:	Process whose it is; 0 if unknown.
+ * @comm:	Its name.
+ * @nr_facts:	It lives as long as there are any.
+ */
+struct vl_vm {
+	struct list_head node;
+	const void *kvm;
+	u32 id;
+	pid_t tgid;
+	char comm[TASK_COMM_LEN];
+	unsigned int nr_facts;
+};
+
+/**
+ * struct vl_fact - What a VM knows of an eventfd
+ * @node:	By @ctx.
+ * @ctx:	With a reference.
+ * @vm:		The VM.
+ * @role:	Of an ioeventfd VL_ROLE_KICK, of an irqfd VL_ROLE_CALL.
+ * @gsi:	Of an irqfd.
+ * @io:		Of an ioeventfd.
+ */
+struct vl_fact {
+	struct hlist_node node;
+	struct eventfd_ctx *ctx;
+	struct vl_vm *vm;
+	enum vl_role role;
+	u32 gsi;
+	struct vl_ioeventfd io;
+};
+
+/* vm.c: for handlers */
+
+void vl_found_ioeventfd(const void *kvm, const struct kvm_ioeventfd *args);
+void vl_found_irqfd(const void *kvm, const struct kvm_irqfd *args);
+void vl_found_irqfd_hit(const struct kvm *kvm, u32 gsi, struct eventfd_ctx *ctx);
+void vl_found_vm_gone(const void *kvm);
+
+/* vm.c: under vl_vrings_lock */
+
+struct vl_fact *vl_fact_next(const struct eventfd_ctx *ctx, struct vl_fact *fact);
+void vl_vm_orphan(const struct eventfd_ctx *ctx);
+void vl_vm_closed(const struct eventfd_ctx *ctx);
+void vl_vms_end(void);
+
 /* device.c: under vl_vrings_lock */
 
 void vl_device_apply(struct vl_found *found);
 void vl_device_leave(struct vl_vring *vring);
+void vl_device_yield(struct vl_vring *old, struct vl_vring *registered);
 void vl_devices_end(void);
 
 #endif /* _VRINGLAB_FOUND_H */

@@ -62,6 +62,9 @@ struct probe {
 	int error;
 };
 
+/* How many tasks may be in such a function at once; those beyond are lost. */
+#define RETURNS_MAX 64
+
 #define HOP(name) BIT(VRINGLAB_HOP_##name)
 
 /* clang-format off */
@@ -96,6 +99,7 @@ struct probe {
 		.entry_handler = call,				\
 		.handler = then,				\
 		.data_size = sizeof(data),			\
+		.maxactive = RETURNS_MAX,			\
 	}
 
 #define TRACEPOINT(tracepoint, in, at, call)			\
@@ -116,6 +120,9 @@ enum {
 	KVM_EXIT,
 	KVM_APIC_ACCEPT_IRQ,
 	KVM_ENTRY,
+	IOEVENTFD_MADE,
+	IRQFD_MADE,
+	VM_DESTROYED,
 	PROBES
 };
 
@@ -132,6 +139,11 @@ static struct probe probes[PROBES] = {
 	[KVM_APIC_ACCEPT_IRQ] = { TRACEPOINT(kvm_apic_accept_irq, KVM, HOP(INJECT),
 					     vl_on_kvm_apic_accept_irq) },
 	[KVM_ENTRY] = { TRACEPOINT(kvm_entry, KVM, HOP(ENTRY), vl_on_kvm_entry) },
+	[IOEVENTFD_MADE] = { RETURN(kvm_ioeventfd, KVM, vl_on_kvm_ioeventfd,
+				   vl_on_kvm_ioeventfd_return, struct vl_kvm_ioeventfd_call) },
+	[IRQFD_MADE] = { RETURN(kvm_irqfd, KVM, vl_on_kvm_irqfd, vl_on_kvm_irqfd_return,
+			       struct vl_kvm_irqfd_call) },
+	[VM_DESTROYED] = { CONTROL(kvm_arch_destroy_vm, KVM, vl_on_kvm_arch_destroy_vm) },
 };
 
 /* Protects all of the above but names, and users. Taken inside vl_vrings_lock. */
@@ -184,6 +196,17 @@ static struct ftrace_ops shared_ops = {
 unsigned long vl_hooks_irqfd_inject(void)
 {
 	return READ_ONCE(probes[IRQFD_INJECT].addr);
+}
+
+/* Returns that were not waited for. */
+unsigned long vl_hooks_missed(void)
+{
+	unsigned long missed = 0;
+	unsigned int i;
+
+	for (i = 0; i < PROBES; i++)
+		missed += READ_ONCE(probes[i].rp.nmissed);
+	return missed;
 }
 
 static bool is_tracepoint(const struct probe *p)
@@ -275,7 +298,6 @@ static int attach_return(struct probe *p)
 {
 	memset(&p->rp.kp, 0, sizeof(p->rp.kp));
 	p->rp.kp.addr = (void *)p->addr;
-	p->rp.nmissed = 0;
 	return register_kretprobe(&p->rp);
 }
 

@@ -5,11 +5,15 @@
 #ifndef _VRINGLAB_HOOKS_H
 #define _VRINGLAB_HOOKS_H
 
+#include <linux/kvm.h>
 #include <linux/types.h>
 
 struct ftrace_ops;
 struct ftrace_regs;
+struct kretprobe_instance;
+struct kvm;
 struct kvm_vcpu;
+struct pt_regs;
 
 /* eventfd.c */
 
@@ -29,5 +33,34 @@ void vl_on_irqfd_wakeup(unsigned long ip, unsigned long parent_ip, struct ftrace
 void vl_on_kvm_apic_accept_irq(void *data, u32 apicid, u16 dm, u16 tm, u8 vec);
 void vl_on_kvm_entry(void *data, struct kvm_vcpu *vcpu, bool force_immediate_exit);
 void vl_on_kvm_exit(void *data, struct kvm_vcpu *vcpu, u32 isa);
+
+/* kvm_fds.c */
+
+/**
+ * struct vl_kvm_ioeventfd_call - A call of kvm_ioeventfd()
+ * @kvm:	Its arguments.
+ * @args:	Likewise.
+ */
+struct vl_kvm_ioeventfd_call {
+	struct kvm *kvm;
+	struct kvm_ioeventfd args;
+};
+
+/**
+ * struct vl_kvm_irqfd_call - A call of kvm_irqfd()
+ * @kvm:	Its arguments.
+ * @args:	Likewise.
+ */
+struct vl_kvm_irqfd_call {
+	struct kvm *kvm;
+	struct kvm_irqfd args;
+};
+
+int vl_on_kvm_ioeventfd(struct kretprobe_instance *ri, struct pt_regs *regs);
+int vl_on_kvm_ioeventfd_return(struct kretprobe_instance *ri, struct pt_regs *regs);
+int vl_on_kvm_irqfd(struct kretprobe_instance *ri, struct pt_regs *regs);
+int vl_on_kvm_irqfd_return(struct kretprobe_instance *ri, struct pt_regs *regs);
+void vl_on_kvm_arch_destroy_vm(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			       struct ftrace_regs *fregs);
 
 #endif /* _VRINGLAB_HOOKS_H */

@@ -20,6 +20,7 @@
 #include <linux/timekeeping.h>
 
 #include "compat.h"
+#include "found.h"
 #include "hooks.h"
 
 /**
@@ -87,8 +88,11 @@ void vl_on_irqfd_wakeup(unsigned long ip, unsigned long parent_ip, struct ftrace
 	wait_queue_entry_t *wait = (void *)vl_ftrace_arg(fregs, 0);
 	struct kvm_kernel_irqfd *irqfd = container_of(wait, struct kvm_kernel_irqfd, wait);
 
-	if (key_to_poll((void *)vl_ftrace_arg(fregs, 3)) & EPOLLIN)
+	if (key_to_poll((void *)vl_ftrace_arg(fregs, 3)) & EPOLLIN) {
 		vl_eventfd_signalled(irqfd->eventfd);
+		if (READ_ONCE(vl_discover_on))
+			vl_found_irqfd_hit(irqfd->kvm, irqfd->gsi, irqfd->eventfd);
+	}
 
 	this_cpu_write(last_irqfd.ctx, irqfd->eventfd);
 	this_cpu_write(last_irqfd.kvm, irqfd->kvm);

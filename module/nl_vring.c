@@ -14,6 +14,7 @@
 #include <net/genetlink.h>
 #include <net/netlink.h>
 
+#include "found.h"
 #include "nl.h"
 
 const struct nla_policy vl_nl_vring_add_policy[VL_NL_VRING_ADD_MAX + 1] = {
@@ -30,6 +31,109 @@ const struct nla_policy vl_nl_vring_id_policy[VL_NL_VRING_ID_MAX + 1] = {
 	[VRINGLAB_A_VRING_ID] = { .type = NLA_U32 },
 };
 
+static bool put_ioeventfd(struct sk_buff *skb, const struct vl_ioeventfd *io)
+{
+	struct nlattr *nest = nla_nest_start(skb, VRINGLAB_A_VRING_IOEVENTFD);
+
+	if (!nest ||
+	    nla_put_u64_64bit(skb, VRINGLAB_A_IOEVENTFD_ADDRESS, io->addr,
+			      VRINGLAB_A_IOEVENTFD_PAD) ||
+	    nla_put_u32(skb, VRINGLAB_A_IOEVENTFD_LENGTH, io->len) ||
+	    (io->has_datamatch && nla_put_u64_64bit(skb, VRINGLAB_A_IOEVENTFD_DATAMATCH,
+						    io->datamatch, VRINGLAB_A_IOEVENTFD_PAD)) ||
+	    (io->pio && nla_put_flag(skb, VRINGLAB_A_IOEVENTFD_PIO)))
+		return true;
+
+	nla_nest_end(skb, nest);
+	return false;
+}
+
+static bool put_irqfd(struct sk_buff *skb, u32 gsi)
+{
+	struct nlattr *nest = nla_nest_start(skb, VRINGLAB_A_VRING_IRQFD);
+
+	if (!nest || nla_put_u32(skb, VRINGLAB_A_IRQFD_GSI, gsi))
+		return true;
+
+	nla_nest_end(skb, nest);
+	return false;
+}
+
+static bool put_facts(const struct vl_nl_reply *reply, const struct vl_eventfd *eventfd)
+{
+	struct sk_buff *skb = reply->skb;
+	struct vl_fact *fact = NULL;
+
+	while ((fact = vl_fact_next(eventfd->ctx, fact)))
+		if (fact->role == VL_ROLE_KICK ? put_ioeventfd(skb, &fact->io) :
+						 put_irqfd(skb, fact->gsi))
+			return true;
+
+	return false;
+}
+
+static const struct vl_vm *vm_of(const struct vl_vring *vring)
+{
+	struct vl_fact *fact;
+	enum vl_role role;
+
+	for (role = 0; role < VL_ROLES; role++) {
+		if (!vring->eventfds[role])
+			continue;
+		fact = vl_fact_next(vring->eventfds[role]->ctx, NULL);
+		if (fact)
+			return fact->vm;
+	}
+	return NULL;
+}
+
+static bool put_vm(const struct vl_nl_reply *reply, const struct vl_vring *vring)
+{
+	const struct vl_vm *vm = vm_of(vring);
+	struct sk_buff *skb = reply->skb;
+	u64 target = READ_ONCE(vring->target);
+	enum vl_role role;
+
+	if ((vm && (nla_put_u32(skb, VRINGLAB_A_VRING_VM, vm->id) ||
+		    (vm->tgid && nla_put_u32(skb, VRINGLAB_A_VRING_VM_PID, vm->tgid)))) ||
+	    (target && nla_put_u32(skb, VRINGLAB_A_VRING_VCPU, vl_target_vcpu(target))))
+		return true;
+
+	for (role = 0; role < VL_ROLES && reply->admin; role++)
+		if (vring->eventfds[role] && put_facts(reply, vring->eventfds[role]))
+			return true;
+
+	return false;
+}
+
+static bool put_owner(struct sk_buff *skb, pid_t tgid, const char *comm)
+{
+	return tgid && (nla_put_u32(skb, VRINGLAB_A_VRING_OWNER_PID, tgid) ||
+			nla_put_string(skb, VRINGLAB_A_VRING_OWNER_COMM, comm));
+}
+
+static bool put_of_device(struct sk_buff *skb, const struct vl_vring *vring)
+{
+	const struct vl_device *device = vring->device;
+
+	return nla_put_u32(skb, VRINGLAB_A_VRING_DEVICE, device->id) ||
+	       nla_put_u32(skb, VRINGLAB_A_VRING_QUEUE, vring->queue) ||
+	       (vring->num && nla_put_u32(skb, VRINGLAB_A_VRING_SIZE, vring->num)) ||
+	       put_owner(skb, device->tgid, device->comm);
+}
+
+static bool put_discovered(const struct vl_nl_reply *reply, const struct vl_vring *vring)
+{
+	struct sk_buff *skb = reply->skb;
+	const struct vl_vm *vm = vm_of(vring);
+
+	if (vring->found && nla_put_flag(skb, VRINGLAB_A_VRING_FOUND))
+		return true;
+	if (vring->device ? put_of_device(skb, vring) : vm && put_owner(skb, vm->tgid, vm->comm))
+		return true;
+	return put_vm(reply, vring);
+}
+
 static int fill_vring(const struct vl_nl_reply *reply, const struct vl_vring *vring,
 		      unsigned int unused)
 {
@@ -43,11 +147,14 @@ static int fill_vring(const struct vl_nl_reply *reply, const struct vl_vring *vr
 			 nla_put_u32(skb, VRINGLAB_A_VRING_ID, vring->id) ||
 				 nla_put_string(skb, VRINGLAB_A_VRING_LABEL, vring->label) ||
 				 nla_put_u32(skb, VRINGLAB_A_VRING_BACKEND, vring->backend) ||
-				 nla_put_u32(skb, VRINGLAB_A_VRING_PID, vring->tgid) ||
+				 (vring->tgid &&
+				  nla_put_u32(skb, VRINGLAB_A_VRING_PID, vring->tgid)) ||
 				 (reply->admin && vring->has_user_data &&
 				  nla_put_u64_64bit(skb, VRINGLAB_A_VRING_WAKE_USER_DATA,
 						    vring->user_data, VRINGLAB_A_VRING_PAD)) ||
-				 (vring->persist && nla_put_flag(skb, VRINGLAB_A_VRING_PERSIST)));
+				 (vring->persist && !vring->found &&
+				  nla_put_flag(skb, VRINGLAB_A_VRING_PERSIST)) ||
+				 put_discovered(reply, vring));
 }
 
 int vl_nl_vring_get(struct sk_buff *skb, struct genl_info *info)

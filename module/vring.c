@@ -160,6 +160,7 @@ static int join(struct vl_vring *vring, enum vl_role role, struct eventfd_ctx *c
 		vl_eventfd_free(eventfd);
 		return ret;
 	}
+	eventfd->fact = vl_fact_next(ctx, NULL);
 	vl_eventfd_watch(eventfd, file);
 	vring->eventfds[role] = eventfd;
 	return 0;
@@ -225,14 +226,21 @@ int vl_vring_set_eventfd_ctx(struct vl_vring *vring, enum vl_role role, struct e
 	return join(vring, role, ctx, NULL);
 }
 
+static struct vl_vring *vring_of(const struct file *file)
+{
+	struct vl_eventfd *eventfd = file ? vl_lookup_eventfd(file->private_data) : NULL;
+
+	return eventfd ? eventfd->vring : NULL;
+}
+
 static int check(const struct vl_vring_req *req, struct netlink_ext_ack *extack)
 {
 	enum vl_role role;
 
 	for (role = 0; role < VL_ROLES; role++) {
-		struct file *file = req->files[role];
+		struct vl_vring *other = vring_of(req->files[role]);
 
-		if (file && vl_lookup_eventfd(file->private_data)) {
+		if (other && !other->found) {
 			NL_SET_ERR_MSG_ATTR(extack, req->attrs[role],
 					    "this eventfd is already registered");
 			return -EEXIST;
@@ -240,6 +248,20 @@ static int check(const struct vl_vring_req *req, struct netlink_ext_ack *extack)
 	}
 
 	return 0;
+}
+
+/*
+ * Found vrings that have the eventfds give way. One of a device leaves its eventfds
+ * to those that a VM makes of them, which give way in their turn.
+ */
+static void oust(struct vl_vring *vring, const struct vl_vring_req *req)
+{
+	struct vl_vring *other;
+	enum vl_role role;
+
+	for (role = 0; role < VL_ROLES; role++)
+		while ((other = vring_of(req->files[role])))
+			vl_device_yield(other, vring);
 }
 
 /*
@@ -318,6 +340,7 @@ struct vl_vring *vl_vring_new(const struct vl_vring_req *req, struct netlink_ext
 		return ERR_PTR(ret);
 	}
 
+	oust(vring, req);
 	ret = publish(vring, req);
 	if (ret) {
 		xa_erase(&ids, vring->id);
@@ -332,12 +355,24 @@ struct vl_vring *vl_vring_new(const struct vl_vring_req *req, struct netlink_ext
 
 void vl_vring_end(struct vl_vring *vring)
 {
+	bool alone = vring->found && !vring->device;
+	struct eventfd_ctx *ctxs[VL_ROLES] = {};
+	enum vl_role role;
+
 	lockdep_assert_held(&vl_vrings_lock);
+
+	for (role = 0; role < VL_ROLES; role++)
+		if (vring->eventfds[role])
+			ctxs[role] = vring->eventfds[role]->ctx;
 
 	WRITE_ONCE(nr_owned, nr_owned - !vring->persist);
 	xa_erase(&ids, vring->id);
 	vl_vrings_changed();
 	retract(vring);
+
+	for (role = 0; role < VL_ROLES; role++)
+		if (!alone && ctxs[role])
+			vl_vm_orphan(ctxs[role]);
 }
 
 int vl_vring_add(const struct vl_vring_req *req, u32 *id, struct netlink_ext_ack *extack)

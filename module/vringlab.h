@@ -149,6 +149,7 @@ struct vl_vring_req;
  * @role:	What it is to @vring.
  * @vring:	Which lives longer: both are freed after a grace period.
  * @told:	The last signal was seen in @wqh, ahead of all irqfds. Under its lock.
+ * @fact:	A VM has it, see vm.c. Written under vl_vrings_lock.
  * @serial:	Never of another: tells whether it is the same that was seen before.
  * @wait:	Our entry in @wqh.
  * @wqh:	The eventfd's wait queue; lives as long as @ctx.
@@ -160,6 +161,7 @@ struct vl_eventfd {
 	enum vl_role role;
 	struct vl_vring *vring;
 	bool told;
+	bool fact;
 	u64 serial;
 	wait_queue_entry_t wait;
 	wait_queue_head_t *wqh;
@@ -171,7 +173,7 @@ struct vl_eventfd {
  * @stage:	Index + 1 into @flights, 0 empty. Only xchg() to take and
  *		cmpxchg() from 0 to put, so a flight has one owner at any time.
  * @busy:	Which of @flights are in use.
- * @target:	vl_target() of the vCPU in @pending, valid while its bit is set.
+ * @target:	vl_target() of the vCPU that got the last interrupt, 0 before the first.
  * @index:	Bit in the pending sets, slot in the table.
  * @stats:	Per CPU.
  * @id:		Netlink's name for it.
@@ -246,11 +248,16 @@ static inline void vl_path_leave(void)
 /* ctx.c */
 
 void vl_ctx_measure(struct file *file);
+void vl_ctx_seen(struct file *file);
+void vl_ctx_end(void);
 bool vl_ctx_measured(void);
 bool vl_ctx_get(struct eventfd_ctx *ctx);
 wait_queue_head_t *vl_ctx_wait_queue(struct eventfd_ctx *ctx);
 
 /* discover.c */
+
+/* For handlers; control asks vl_discovering(). */
+extern bool vl_discover_on;
 
 int vl_discover_set(bool on, bool persist, u32 portid, struct netlink_ext_ack *extack);
 void vl_discover_release(u32 portid);
@@ -287,6 +294,7 @@ struct vl_probe_info {
 	int error;
 };
 
+unsigned long vl_hooks_missed(void);
 int vl_hooks_init(void);
 void vl_hooks_exit(void);
 int vl_hooks_get(struct netlink_ext_ack *extack);
@@ -352,6 +360,11 @@ void vl_netlink_exit(void);
 static inline u64 vl_target(const struct kvm *kvm, u32 vcpu_id)
 {
 	return (u64)(unsigned long)kvm << 16 | (u16)vcpu_id;
+}
+
+static inline u32 vl_target_vcpu(u64 target)
+{
+	return (u16)target;
 }
 
 void vl_pending_add(struct vl_vring *vring, u64 target);

@@ -17,6 +17,91 @@ static void take_text(char *to, size_t size, const struct nlattr *attr)
 	to[len] = 0;
 }
 
+static int take_ioeventfd_attr(const struct nlattr *attr, void *data)
+{
+	struct t_ioeventfd *io = data;
+
+	switch (mnl_attr_get_type(attr)) {
+	case VRINGLAB_A_IOEVENTFD_ADDRESS:
+		io->address = mnl_attr_get_u64(attr);
+		break;
+	case VRINGLAB_A_IOEVENTFD_LENGTH:
+		io->length = mnl_attr_get_u32(attr);
+		break;
+	case VRINGLAB_A_IOEVENTFD_DATAMATCH:
+		io->has_datamatch = true;
+		io->datamatch = mnl_attr_get_u64(attr);
+		break;
+	case VRINGLAB_A_IOEVENTFD_PIO:
+		io->pio = true;
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+static void take_ioeventfd(const struct nlattr *nest, struct t_vring *v)
+{
+	if (v->nr_ioeventfds < T_FACTS)
+		mnl_attr_parse_nested(nest, take_ioeventfd_attr, &v->ioeventfd[v->nr_ioeventfds]);
+	v->nr_ioeventfds++;
+}
+
+static int take_irqfd_attr(const struct nlattr *attr, void *data)
+{
+	if (mnl_attr_get_type(attr) == VRINGLAB_A_IRQFD_GSI)
+		*(uint32_t *)data = mnl_attr_get_u32(attr);
+	return MNL_CB_OK;
+}
+
+static void take_irqfd(const struct nlattr *nest, struct t_vring *v)
+{
+	if (v->nr_irqfds < T_FACTS)
+		mnl_attr_parse_nested(nest, take_irqfd_attr, &v->gsi[v->nr_irqfds]);
+	v->nr_irqfds++;
+}
+
+static void take_discovered(const struct nlattr *attr, struct t_vring *v)
+{
+	switch (mnl_attr_get_type(attr)) {
+	case VRINGLAB_A_VRING_DEVICE:
+		v->device = mnl_attr_get_u32(attr);
+		break;
+	case VRINGLAB_A_VRING_QUEUE:
+		v->queue = mnl_attr_get_u32(attr);
+		break;
+	case VRINGLAB_A_VRING_SIZE:
+		v->size = mnl_attr_get_u32(attr);
+		break;
+	case VRINGLAB_A_VRING_OWNER_PID:
+		v->owner_pid = mnl_attr_get_u32(attr);
+		break;
+	case VRINGLAB_A_VRING_OWNER_COMM:
+		take_text(v->owner_comm, sizeof(v->owner_comm), attr);
+		break;
+	case VRINGLAB_A_VRING_KICK_EVENTFD_ID:
+		v->kick_eventfd_id = mnl_attr_get_u32(attr);
+		break;
+	case VRINGLAB_A_VRING_CALL_EVENTFD_ID:
+		v->call_eventfd_id = mnl_attr_get_u32(attr);
+		break;
+	case VRINGLAB_A_VRING_VM:
+		v->vm = mnl_attr_get_u32(attr);
+		break;
+	case VRINGLAB_A_VRING_VM_PID:
+		v->vm_pid = mnl_attr_get_u32(attr);
+		break;
+	case VRINGLAB_A_VRING_VCPU:
+		v->vcpu = mnl_attr_get_u32(attr);
+		break;
+	case VRINGLAB_A_VRING_IOEVENTFD:
+		take_ioeventfd(attr, v);
+		break;
+	case VRINGLAB_A_VRING_IRQFD:
+		take_irqfd(attr, v);
+		break;
+	}
+}
+
 static int take_vring_attr(const struct nlattr *attr, void *data)
 {
 	struct t_vring *v = data;
@@ -38,6 +123,8 @@ static int take_vring_attr(const struct nlattr *attr, void *data)
 	case VRINGLAB_A_VRING_WAKE_USER_DATA:
 		v->wake_user_data = mnl_attr_get_u64(attr);
 		break;
+	default:
+		take_discovered(attr, v);
 	}
 	return MNL_CB_OK;
 }
@@ -118,6 +205,46 @@ int t_vring_dump(struct t_genl *g, struct t_vring *v, unsigned int max)
 	t_genl_start(g, VRINGLAB_CMD_VRING_GET, NLM_F_DUMP);
 	ret = t_genl_call(g, take_dumped_vring, &t);
 	return ret ? ret : (int)t.nr;
+}
+
+static int take_discover_attr(const struct nlattr *attr, void *data)
+{
+	struct t_discover *d = data;
+
+	switch (mnl_attr_get_type(attr)) {
+	case VRINGLAB_A_DISCOVER_ENABLED:
+		d->enabled = mnl_attr_get_u32(attr);
+		break;
+	case VRINGLAB_A_DISCOVER_PERSIST:
+		d->persist = true;
+		break;
+	case VRINGLAB_A_DISCOVER_LOST:
+		d->lost = mnl_attr_get_u64(attr);
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+static int take_discover(const struct nlmsghdr *nlh, void *data)
+{
+	memset(data, 0, sizeof(struct t_discover));
+	return mnl_attr_parse(nlh, sizeof(struct genlmsghdr), take_discover_attr, data);
+}
+
+int t_discover_get(struct t_genl *g, struct t_discover *d)
+{
+	t_genl_start(g, VRINGLAB_CMD_DISCOVER_GET, NLM_F_ACK);
+	return t_genl_call(g, take_discover, d);
+}
+
+int t_discover_set(struct t_genl *g, bool enabled, bool persist)
+{
+	struct nlmsghdr *nlh = t_genl_start(g, VRINGLAB_CMD_DISCOVER_SET, NLM_F_ACK);
+
+	mnl_attr_put_u32(nlh, VRINGLAB_A_DISCOVER_ENABLED, enabled);
+	if (persist)
+		mnl_attr_put(nlh, VRINGLAB_A_DISCOVER_PERSIST, 0, NULL);
+	return t_genl_call(g, NULL, NULL);
 }
 
 static void take_hop(struct t_probe *p, uint32_t hop)

@@ -16,11 +16,14 @@
 
 #include "t_genl.h"
 
+#define T_FACTS 4
 #define T_NR_SPANS (VRINGLAB_SPAN_KICK_ENTRY + 1)
 
 /**
  * struct t_vring - A registration to be made, or as the module described it
  * @has:	Bit per VRINGLAB_A_VRING_* that is sent, or was received.
+ * @nr_ioeventfds: How many were received, of which the first T_FACTS are here.
+ * @nr_irqfds:	Likewise.
  */
 struct t_vring {
 	uint32_t has;
@@ -31,6 +34,35 @@ struct t_vring {
 	uint32_t call_fd;
 	uint32_t pid;
 	uint64_t wake_user_data;
+	uint32_t device;
+	uint32_t queue;
+	uint32_t size;
+	uint32_t owner_pid;
+	char owner_comm[32];
+	uint32_t kick_eventfd_id;
+	uint32_t call_eventfd_id;
+	uint32_t vm;
+	uint32_t vm_pid;
+	uint32_t vcpu;
+	struct t_ioeventfd {
+		bool pio;
+		bool has_datamatch;
+		uint64_t address;
+		uint32_t length;
+		uint64_t datamatch;
+	} ioeventfd[T_FACTS];
+	unsigned int nr_ioeventfds;
+	uint32_t gsi[T_FACTS];
+	unsigned int nr_irqfds;
+};
+
+/**
+ * struct t_discover - Whether the module looks for virtqueues
+ */
+struct t_discover {
+	uint32_t enabled;
+	bool persist;
+	uint64_t lost;
 };
 
 /**
@@ -102,6 +134,12 @@ int t_vring_get(struct t_genl *g, uint32_t id, struct t_vring *v);
  * Return: how many there are, which may be more than @max, or a negative errno.
  */
 int t_vring_dump(struct t_genl *g, struct t_vring *v, unsigned int max);
+
+/** t_discover_get() - Send discover-get. */
+int t_discover_get(struct t_genl *g, struct t_discover *d);
+
+/** t_discover_set() - Send discover-set. */
+int t_discover_set(struct t_genl *g, bool enabled, bool persist);
 
 /** t_probe_dump() - All probes; returns as t_vring_dump(). */
 int t_probe_dump(struct t_genl *g, struct t_probe *p, unsigned int max);

@@ -247,7 +247,8 @@ TEST_F_TIMEOUT(vring, values_outside_their_enum_are_ERANGE, SLOW)
 {
 	struct t_hist h;
 
-	self->v.backend = VRINGLAB_BACKEND_VHOST + 1;
+	/* What only the module can find. */
+	self->v.backend = VRINGLAB_BACKEND_KVM;
 	EXPECT_REFUSED(ERANGE, VRINGLAB_A_VRING_BACKEND, t_vring_add(&self->g, &self->v));
 	self->v.backend = UINT32_MAX;
 	EXPECT_REFUSED(ERANGE, VRINGLAB_A_VRING_BACKEND, t_vring_add(&self->g, &self->v));

@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VMs, and what they know an eventfd by: where the guest writes to kick it, which
+ * interrupt a call raises.
+ *
+ * This belongs to the eventfd, whoever's vring it is at the moment; an eventfd that
+ * is nobody's becomes a vring of its own, with that one side. What KVM refused was
+ * never told. What went with its eventfd is told by the eventfd, which is watched as
+ * long as it is known here.
+ *
+ * All under vl_vrings_lock, but what handlers post.
+ */
+#include "found.h"
+
+#include <linux/err.h>
+#include <linux/eventfd.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/hashtable.h>
+#include <linux/kvm_host.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+
+#define FACT_BITS 8
+
+static LIST_HEAD(vms);
+static u32 last_id;
+static DEFINE_HASHTABLE(facts, FACT_BITS);
+
+/* Eventfds whose first hit was told, as in device.c. */
+#define TOLD_BITS 8
+static const void *told[1 << TOLD_BITS];
+
+static struct vl_vm *find_vm(const void *kvm)
+{
+	struct vl_vm *vm;
+
+	list_for_each_entry(vm, &vms, node)
+		if (vm->kvm == kvm)
+			return vm;
+
+	return NULL;
+}
+
+static struct vl_vm *new_vm(const struct vl_found *found)
+{
+	struct vl_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+
+	if (!vm)
+		return NULL;
+
+	vm->kvm = found->kvm;
+	vm->id = ++last_id;
+	vm->tgid = found->tgid;
+	memcpy(vm->comm, found->comm, sizeof(vm->comm));
+	list_add_tail(&vm->node, &vms);
+	return vm;
+}
+
+static void free_if_unused(struct vl_vm *vm)
+{
+	if (vm->nr_facts)
+		return;
+	list_del(&vm->node);
+	kfree(vm);
+}
+
+/* The first of an eventfd, or the one after @fact; NULL at the end. */
+struct vl_fact *vl_fact_next(const struct eventfd_ctx *ctx, struct vl_fact *fact)
+{
+	lockdep_assert_held(&vl_vrings_lock);
+
+	fact = fact ? hlist_entry_safe(fact->node.next, struct vl_fact, node) :
+		      hlist_entry_safe(facts[hash_min((unsigned long)ctx, FACT_BITS)].first,
+				       struct vl_fact, node);
+	while (fact && fact->ctx != ctx)
+		fact = hlist_entry_safe(fact->node.next, struct vl_fact, node);
+	return fact;
+}
+
+static bool same_io(const struct vl_ioeventfd *a, const struct vl_ioeventfd *b)
+{
+	return a->pio == b->pio && a->addr == b->addr && a->len == b->len &&
+	       a->has_datamatch == b->has_datamatch &&
+	       (!a->has_datamatch || a->datamatch == b->datamatch);
+}
+
+static bool is_fact(const struct vl_fact *fact, const struct vl_found *found)
+{
+	if (fact->vm->kvm != found->kvm || fact->role != found->role)
+		return false;
+	return fact->role == VL_ROLE_CALL ? fact->gsi == found->gsi :
+					    same_io(&fact->io, &found->io);
+}
+
+static struct vl_fact *find_fact(const struct eventfd_ctx *ctx, const struct vl_found *found)
+{
+	struct vl_fact *fact;
+
+	for (fact = vl_fact_next(ctx, NULL); fact; fact = vl_fact_next(ctx, fact))
+		if (is_fact(fact, found))
+			return fact;
+
+	return NULL;
+}
+
+/* What vl_on_irqfd_wakeup() looks at, to tell what is not known yet. */
+static void mark(const struct eventfd_ctx *ctx)
+{
+	struct vl_eventfd *eventfd = vl_lookup_eventfd(ctx);
+
+	if (eventfd)
+		WRITE_ONCE(eventfd->fact, vl_fact_next(ctx, NULL));
+	vl_vrings_changed();
+}
+
+/* Takes the reference out of @found. */
+static int add_fact(struct vl_found *found)
+{
+	struct vl_vm *vm = find_vm(found->kvm) ?: new_vm(found);
+	struct vl_fact *fact;
+
+	if (!vm)
+		return -ENOMEM;
+	fact = kzalloc(sizeof(*fact), GFP_KERNEL_ACCOUNT);
+	if (!fact) {
+		free_if_unused(vm);
+		return -ENOMEM;
+	}
+
+	fact->ctx = found->ctx;
+	found->ctx = NULL;
+	fact->vm = vm;
+	fact->role = found->role;
+	fact->gsi = found->gsi;
+	fact->io = found->io;
+	vm->nr_facts++;
+	hash_add(facts, &fact->node, (unsigned long)fact->ctx);
+	mark(fact->ctx);
+	return 0;
+}
+
+static void forget_told(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(told); i++)
+		WRITE_ONCE(told[i], NULL);
+}
+
+static void del_fact(struct vl_fact *fact)
+{
+	forget_told();
+	hash_del(&fact->node);
+	mark(fact->ctx);
+	eventfd_ctx_put(fact->ctx);
+	fact->vm->nr_facts--;
+	free_if_unused(fact->vm);
+	kfree(fact);
+}
+
+static void del_facts(const struct eventfd_ctx *ctx)
+{
+	struct vl_fact *fact;
+
+	while ((fact = vl_fact_next(ctx, NULL)))
+		del_fact(fact);
+}
+
+/* The vring of an eventfd that is nobody else's. */
+static bool is_alone(const struct vl_vring *vring)
+{
+	return vring->found && !vring->device;
+}
+
+static void end_if_unknown(const struct eventfd_ctx *ctx)
+{
+	struct vl_eventfd *eventfd = vl_lookup_eventfd(ctx);
+
+	if (eventfd && is_alone(eventfd->vring) && !vl_fact_next(ctx, NULL))
+		vl_vring_end(eventfd->vring);
+}
+
+static int new_vring(const struct vl_fact *fact, struct file *file)
+{
+	struct vl_vring_req req = { .backend = VRINGLAB_BACKEND_KVM, .found = true };
+	struct eventfd_ctx *ctx = fact->ctx;
+	struct vl_vring *vring;
+	int ret;
+
+	snprintf(req.label, sizeof(req.label), "kvm-%u", fact->vm->id);
+	vring = vl_vring_new(&req, NULL);
+	if (IS_ERR(vring))
+		return PTR_ERR(vring);
+
+	if (file)
+		ret = vl_vring_set_eventfd(vring, fact->role, file);
+	else
+		ret = vl_ctx_get(ctx) ? vl_vring_set_eventfd_ctx(vring, fact->role, ctx) : -EAGAIN;
+	if (ret)
+		vl_vring_end(vring);
+	return ret;
+}
+
+/*
+ * An eventfd has lost its vring: if a VM has it, it becomes one by itself. One that
+ * cannot is forgotten, for nothing would tell its end.
+ */
+void vl_vm_orphan(const struct eventfd_ctx *ctx)
+{
+	struct vl_fact *fact = vl_fact_next(ctx, NULL);
+
+	if (!fact || vl_lookup_eventfd(ctx) || !vl_discovering())
+		return;
+
+	if (new_vring(fact, NULL)) {
+		del_facts(ctx);
+		vl_found_lose();
+	}
+}
+
+static void apply_begin(struct vl_found *found)
+{
+	struct eventfd_ctx *ctx = found->ctx;
+
+	if (find_fact(ctx, found))
+		return;
+
+	if (add_fact(found)) {
+		vl_found_lose();
+		return;
+	}
+	if (!vl_lookup_eventfd(ctx) && new_vring(vl_fact_next(ctx, NULL), found->file)) {
+		del_facts(ctx);
+		vl_found_lose();
+	}
+}
+
+static void apply_end(struct vl_found *found)
+{
+	const struct eventfd_ctx *ctx = found->ctx;
+	struct vl_fact *fact = find_fact(ctx, found);
+
+	if (fact)
+		del_fact(fact);
+	end_if_unknown(ctx);
+}
+
+static void apply_fact(struct vl_found *found)
+{
+	lockdep_assert_held(&vl_vrings_lock);
+
+	if (found->file) {
+		vl_ctx_measure(found->file);
+		found->ctx = eventfd_ctx_fileget(found->file);
+	}
+	if (found->end)
+		apply_end(found);
+	else
+		apply_begin(found);
+}
+
+static void apply_gone(struct vl_found *found)
+{
+	struct vl_fact *fact;
+	struct hlist_node *next;
+	int i;
+
+	hash_for_each_safe(facts, i, next, fact, node) {
+		struct eventfd_ctx *ctx = fact->ctx;
+
+		if (fact->vm->kvm != found->kvm)
+			continue;
+		del_fact(fact);
+		end_if_unknown(ctx);
+	}
+}
+
+/* An eventfd is closed, and with it all that KVM had of it. */
+void vl_vm_closed(const struct eventfd_ctx *ctx)
+{
+	lockdep_assert_held(&vl_vrings_lock);
+	del_facts(ctx);
+}
+
+/* Discovery is off. */
+void vl_vms_end(void)
+{
+	struct vl_fact *fact;
+	struct hlist_node *next;
+	int i;
+
+	lockdep_assert_held(&vl_vrings_lock);
+
+	hash_for_each_safe(facts, i, next, fact, node) {
+		struct eventfd_ctx *ctx = fact->ctx;
+
+		del_fact(fact);
+		end_if_unknown(ctx);
+	}
+	forget_told();
+}
+
+/*
+ * Who calls has made or removed an ioeventfd.
+ */
+void vl_found_ioeventfd(const void *kvm, const struct kvm_ioeventfd *args)
+{
+	struct file *file = eventfd_fget(args->fd);
+	struct vl_found *found;
+
+	if (IS_ERR(file))
+		return;
+	found = vl_found_get(apply_fact);
+	if (!found) {
+		fput(file);
+		return;
+	}
+
+	found->kvm = kvm;
+	found->role = VL_ROLE_KICK;
+	found->file = file;
+	found->end = args->flags & KVM_IOEVENTFD_FLAG_DEASSIGN;
+	found->io.addr = args->addr;
+	found->io.len = args->len;
+	found->io.pio = args->flags & KVM_IOEVENTFD_FLAG_PIO;
+	found->io.has_datamatch = args->flags & KVM_IOEVENTFD_FLAG_DATAMATCH;
+	found->io.datamatch = found->io.has_datamatch ? args->datamatch : 0;
+	vl_found_post(found);
+}
+
+/* Likewise an irqfd. */
+void vl_found_irqfd(const void *kvm, const struct kvm_irqfd *args)
+{
+	struct file *file = eventfd_fget(args->fd);
+	struct vl_found *found;
+
+	if (IS_ERR(file))
+		return;
+	found = vl_found_get(apply_fact);
+	if (!found) {
+		fput(file);
+		return;
+	}
+
+	found->kvm = kvm;
+	found->role = VL_ROLE_CALL;
+	found->file = file;
+	found->end = args->flags & KVM_IRQFD_FLAG_DEASSIGN;
+	found->gsi = args->gsi;
+	vl_found_post(found);
+}
+
+/* Whoever is current, the VM is its mm's owner's. */
+static void set_owner(struct vl_found *found, const struct kvm *kvm)
+{
+#ifdef CONFIG_MEMCG
+	struct task_struct *owner = rcu_dereference_sched(kvm->mm->owner);
+
+	found->tgid = owner ? owner->tgid : 0;
+	if (owner)
+		memcpy(found->comm, owner->group_leader->comm, sizeof(found->comm));
+	else
+		found->comm[0] = '\0';
+#else
+	found->tgid = 0;
+	found->comm[0] = '\0';
+#endif
+}
+
+static bool is_known(struct eventfd_ctx *ctx)
+{
+	struct vl_eventfd *eventfd = vl_lookup_maybe(ctx) ? vl_lookup_eventfd(ctx) : NULL;
+
+	return eventfd && READ_ONCE(eventfd->fact);
+}
+
+/*
+ * An irqfd that may have been made unseen is at work. The caller knows the VM and
+ * the eventfd to be alive.
+ */
+void vl_found_irqfd_hit(const struct kvm *kvm, u32 gsi, struct eventfd_ctx *ctx)
+{
+	const void **slot = &told[hash_ptr(ctx, TOLD_BITS)];
+	struct vl_found *found;
+
+	if (is_known(ctx) || READ_ONCE(*slot) == ctx || !vl_ctx_get(ctx))
+		return;
+
+	found = vl_found_get(apply_fact);
+	if (!found) {
+		eventfd_ctx_put(ctx);
+		return;
+	}
+	WRITE_ONCE(*slot, ctx);
+	set_owner(found, kvm);
+	found->kvm = kvm;
+	found->role = VL_ROLE_CALL;
+	found->ctx = ctx;
+	found->gsi = gsi;
+	vl_found_post(found);
+}
+
+void vl_found_vm_gone(const void *kvm)
+{
+	struct vl_found *found = vl_found_get(apply_gone);
+
+	if (!found)
+		return;
+	found->kvm = kvm;
+	vl_found_post(found);
+}
