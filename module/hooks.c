@@ -26,6 +26,7 @@
 #include <linux/workqueue.h>
 
 #include "hooks.h"
+#include "layout.h"
 
 #define KVM (IS_BUILTIN(CONFIG_KVM) ? NULL : "kvm")
 
@@ -524,6 +525,9 @@ static int module_event(struct notifier_block *nb, unsigned long event, void *da
 
 	if (event != MODULE_STATE_COMING && event != MODULE_STATE_GOING)
 		return NOTIFY_DONE;
+
+	/* Before its first hook is attached, after its last use. */
+	vl_layout_forget(mod->name);
 
 	mutex_lock(&hooks_lock);
 	for (i = 0; i < PROBES; i++) {

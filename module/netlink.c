@@ -72,6 +72,18 @@ static const struct genl_ops ops[] = {
 		.maxattr = VL_NL_DISCOVER_MAX,
 		.doit = vl_nl_discover_set,
 	},
+	{
+		.cmd = VRINGLAB_CMD_LAYOUT_GET,
+		.start = vl_nl_dump_start,
+		.dumpit = vl_nl_layout_dump,
+	},
+	{
+		.cmd = VRINGLAB_CMD_LAYOUT_SET,
+		.flags = GENL_ADMIN_PERM,
+		.policy = vl_nl_layout_policy,
+		.maxattr = VL_NL_LAYOUT_MAX,
+		.doit = vl_nl_layout_set,
+	},
 };
 
 /* resv_start_op stays 0: from the first operation on, reserved fields are checked. */

@@ -105,6 +105,15 @@ extern const struct nla_policy vl_nl_discover_policy[VL_NL_DISCOVER_MAX + 1];
 int vl_nl_discover_get(struct sk_buff *skb, struct genl_info *info);
 int vl_nl_discover_set(struct sk_buff *skb, struct genl_info *info);
 
+/* nl_layout.c */
+
+#define VL_NL_LAYOUT_MAX VRINGLAB_A_LAYOUT_OFFSET
+
+extern const struct nla_policy vl_nl_layout_policy[VL_NL_LAYOUT_MAX + 1];
+
+int vl_nl_layout_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int vl_nl_layout_set(struct sk_buff *skb, struct genl_info *info);
+
 /* nl_probe.c */
 
 int vl_nl_probe_dump(struct sk_buff *skb, struct netlink_callback *cb);

@@ -43,7 +43,7 @@ shell_lib := $(patsubst $(selftests_dir)/%,$(abs_o)/selftests/%, \
 	$(abs_o)/selftests/lib/ktap_helpers.sh
 command_link := $(abs_o)/selftests/bin/vringlab
 
-PKGS := liburing libmnl json-c
+PKGS := liburing libmnl libbpf json-c
 # The harness is the kernel's: its own warnings are not ours to fix.
 CPPFLAGS += -isystem $(KSRC)/tools/testing/selftests -I$(selftests_dir)/lib \
 	-I$(VRINGLAB_SRC)/user/include -I$(VRINGLAB_SRC)/include/uapi \

@@ -29,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fuzz_input in = { data, size }, tail = fuzz_split(&in);
 	struct nlmsghdr *nlh = message(&in), *request = message(&tail);
 	struct vlnl_counters counters;
+	struct vlnl_layout layout;
 	struct vlnl_vring vring;
 	struct vlnl_probe probe;
 	struct vlnl_hist hist;
@@ -41,6 +42,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vlnl_parse_hist(nlh, &hist, &err);
 	if (!vlnl_parse_vring(nlh, &vring, &err))
 		FUZZ_CHECK(memchr(vring.label, '\0', sizeof(vring.label)));
+	if (!vlnl_parse_layout(nlh, &layout, &err))
+		FUZZ_CHECK(memchr(layout.name, '\0', sizeof(layout.name)) &&
+			   memchr(layout.module, '\0', sizeof(layout.module)));
 	if (!vlnl_parse_probe(nlh, &probe, &err))
 		FUZZ_CHECK(memchr(probe.name, '\0', sizeof(probe.name)) &&
 			   memchr(probe.module, '\0', sizeof(probe.module)));

@@ -345,4 +345,48 @@ int vlnl_hist_dump(struct vlnl *nl, struct vlnl_hist **hists, struct vl_err *err
  */
 int vlnl_probe_dump(struct vlnl *nl, struct vlnl_probe **probes, struct vl_err *err);
 
+/**
+ * struct vlnl_layout - A member whose place the module wants to know
+ * @generation:	Of the moment; a layout-set of another one is refused.
+ * @name:	The structure and its member.
+ * @module:	Module that has it, empty for the kernel itself.
+ * @size:	In bytes, 0 for any.
+ * @offset:	From the structure's begin, with @known.
+ * @known:	Whether the module has been told.
+ */
+struct vlnl_layout {
+	uint32_t generation;
+	char name[64];
+	char module[64];
+	uint32_t size;
+	uint32_t offset;
+	bool known;
+};
+
+/**
+ * vlnl_layout_dump() - List the members whose place the module wants to know
+ * @nl:		Client.
+ * @members:	Set on success to an array that the caller frees with free().
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: as vlnl_vring_dump().
+ */
+int vlnl_layout_dump(struct vlnl *nl, struct vlnl_layout **members, struct vl_err *err);
+
+/**
+ * vlnl_layout_tell() - Tell the module all that this kernel's BTF knows of them
+ * @nl:		Client.
+ * @err:	What went wrong, may be NULL.
+ *
+ * To be repeated when a module of vhost or KVM was loaded. Members that the kernel
+ * lacks, and those of modules that are not loaded, are left out.
+ *
+ * Return: how many members the module knows by this, or a negative errno
+ * * %-ENOENT - the kernel has no BTF
+ * * %-EPERM - CAP_NET_ADMIN is missing
+ * * %-ESTALE - modules came and went all the time
+ * * other - of the layout-set operation, or from reading the BTF
+ */
+int vlnl_layout_tell(struct vlnl *nl, struct vl_err *err);
+
 #endif /* VRINGLAB_NL_H */

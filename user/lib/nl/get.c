@@ -105,6 +105,18 @@ int vlnl_hist_dump(struct vlnl *nl, struct vlnl_hist **hists, struct vl_err *err
 	return dump(nl, VRINGLAB_CMD_HIST_GET, "histograms", &a, (void **)hists, err);
 }
 
+static int parse_layout(const struct nlmsghdr *nlh, void *item, struct vl_err *err)
+{
+	return vlnl_parse_layout(nlh, item, err);
+}
+
+int vlnl_layout_dump(struct vlnl *nl, struct vlnl_layout **members, struct vl_err *err)
+{
+	struct array a = { .parse = parse_layout, .item_size = sizeof(**members) };
+
+	return dump(nl, VRINGLAB_CMD_LAYOUT_GET, "members", &a, (void **)members, err);
+}
+
 int vlnl_probe_dump(struct vlnl *nl, struct vlnl_probe **probes, struct vl_err *err)
 {
 	struct array a = { .parse = parse_probe, .item_size = sizeof(**probes) };

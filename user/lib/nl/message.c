@@ -310,3 +310,28 @@ int vlnl_parse_probe(const struct nlmsghdr *nlh, struct vlnl_probe *probe, struc
 	*probe = p;
 	return 0;
 }
+
+int vlnl_parse_layout(const struct nlmsghdr *nlh, struct vlnl_layout *layout, struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_LAYOUT_MAX + 1];
+	struct vlnl_layout l = { .generation = 0 };
+	int ret;
+
+	index_attrs(nlh, tb, VRINGLAB_A_LAYOUT_MAX);
+	ret = get_u32(tb[VRINGLAB_A_LAYOUT_GENERATION], "generation", &l.generation, err);
+	if (!ret)
+		ret = get_string(tb[VRINGLAB_A_LAYOUT_NAME], "name", l.name, sizeof(l.name), err);
+	if (!ret && tb[VRINGLAB_A_LAYOUT_MODULE])
+		ret = get_string(tb[VRINGLAB_A_LAYOUT_MODULE], "module", l.module, sizeof(l.module),
+				 err);
+	if (!ret)
+		ret = get_u32(tb[VRINGLAB_A_LAYOUT_SIZE], "size", &l.size, err);
+	if (!ret && tb[VRINGLAB_A_LAYOUT_OFFSET]) {
+		l.known = true;
+		ret = get_u32(tb[VRINGLAB_A_LAYOUT_OFFSET], "offset", &l.offset, err);
+	}
+	if (ret)
+		return ret;
+	*layout = l;
+	return 0;
+}
