@@ -67,6 +67,12 @@ static struct vl_device *find_device(const void *key)
 	return NULL;
 }
 
+bool vl_device_known(const void *key)
+{
+	lockdep_assert_held(&vl_vrings_lock);
+	return find_device(key);
+}
+
 static struct vl_device *new_device(const struct vl_found *found)
 {
 	struct vl_device *device;
@@ -280,6 +286,20 @@ void vl_device_apply(struct vl_found *found)
 	free_if_empty(device);
 }
 
+/* Return: whether there is such a vring. */
+bool vl_device_resize(const void *key, u32 index, u32 num)
+{
+	struct vl_device *device = find_device(key);
+	struct vl_vring *vring = device ? find_vring(device, index) : NULL;
+
+	lockdep_assert_held(&vl_vrings_lock);
+
+	if (!vring)
+		return false;
+	vring->num = num;
+	return true;
+}
+
 static void end_device(struct vl_device *device)
 {
 	bool last;
@@ -297,12 +317,19 @@ static void end_device(struct vl_device *device)
 	} while (!last);
 }
 
-static void apply_gone(struct vl_found *found)
+void vl_device_end(const void *key)
 {
-	struct vl_device *device = find_device(found->dev);
+	struct vl_device *device = find_device(key);
+
+	lockdep_assert_held(&vl_vrings_lock);
 
 	if (device)
 		end_device(device);
+}
+
+static void apply_gone(struct vl_found *found)
+{
+	vl_device_end(found->dev);
 }
 
 /* Discovery is off. */

@@ -96,6 +96,7 @@ static void end_if_unwanted(void)
 	WRITE_ONCE(vl_discover_on, false);
 	vl_devices_end();
 	vl_vms_end();
+	vl_vhost_user_end();
 	vl_ctx_end();
 	vl_hooks_undiscover();
 }

@@ -155,6 +155,9 @@ struct vl_fact {
 void vl_found_ioeventfd(const void *kvm, const struct kvm_ioeventfd *args);
 void vl_found_irqfd(const void *kvm, const struct kvm_irqfd *args);
 void vl_found_irqfd_hit(const struct kvm *kvm, u32 gsi, struct eventfd_ctx *ctx);
+void vl_found_ioeventfd_hit(const struct kvm *kvm, const struct vl_ioeventfd *io,
+			    struct eventfd_ctx *ctx);
+bool vl_vm_known(const struct eventfd_ctx *ctx);
 void vl_found_vm_gone(const void *kvm);
 
 /* vm.c: under vl_vrings_lock */
@@ -164,9 +167,16 @@ void vl_vm_orphan(const struct eventfd_ctx *ctx);
 void vl_vm_closed(const struct eventfd_ctx *ctx);
 void vl_vms_end(void);
 
+/* vhost_user.c: under vl_vrings_lock */
+
+void vl_vhost_user_end(void);
+
 /* device.c: under vl_vrings_lock */
 
 void vl_device_apply(struct vl_found *found);
+bool vl_device_known(const void *key);
+bool vl_device_resize(const void *key, u32 index, u32 num);
+void vl_device_end(const void *key);
 void vl_device_leave(struct vl_vring *vring);
 void vl_device_yield(struct vl_vring *old, struct vl_vring *registered);
 void vl_devices_end(void);

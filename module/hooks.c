@@ -29,6 +29,7 @@
 #include "layout.h"
 
 #define KVM (IS_BUILTIN(CONFIG_KVM) ? NULL : "kvm")
+#define UNIX (IS_BUILTIN(CONFIG_UNIX) ? NULL : "unix")
 
 /**
  * struct probe - A function or tracepoint
@@ -123,7 +124,10 @@ enum {
 	KVM_ENTRY,
 	IOEVENTFD_MADE,
 	IRQFD_MADE,
+	IOEVENTFD_WRITE,
 	VM_DESTROYED,
+	UNIX_STREAM_SENDMSG,
+	UNIX_RELEASE,
 	PROBES
 };
 
@@ -144,7 +148,10 @@ static struct probe probes[PROBES] = {
 				   vl_on_kvm_ioeventfd_return, struct vl_kvm_ioeventfd_call) },
 	[IRQFD_MADE] = { RETURN(kvm_irqfd, KVM, vl_on_kvm_irqfd, vl_on_kvm_irqfd_return,
 			       struct vl_kvm_irqfd_call) },
+	[IOEVENTFD_WRITE] = { CONTROL(ioeventfd_write, KVM, vl_on_ioeventfd_write) },
 	[VM_DESTROYED] = { CONTROL(kvm_arch_destroy_vm, KVM, vl_on_kvm_arch_destroy_vm) },
+	[UNIX_STREAM_SENDMSG] = { CONTROL(unix_stream_sendmsg, UNIX, vl_on_unix_stream_sendmsg) },
+	[UNIX_RELEASE] = { CONTROL(unix_release, UNIX, vl_on_unix_release) },
 };
 
 /* Protects all of the above but names, and users. Taken inside vl_vrings_lock. */

@@ -60,7 +60,16 @@ int vl_on_kvm_ioeventfd(struct kretprobe_instance *ri, struct pt_regs *regs);
 int vl_on_kvm_ioeventfd_return(struct kretprobe_instance *ri, struct pt_regs *regs);
 int vl_on_kvm_irqfd(struct kretprobe_instance *ri, struct pt_regs *regs);
 int vl_on_kvm_irqfd_return(struct kretprobe_instance *ri, struct pt_regs *regs);
+void vl_on_ioeventfd_write(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			   struct ftrace_regs *fregs);
 void vl_on_kvm_arch_destroy_vm(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			       struct ftrace_regs *fregs);
+
+/* vhost_user.c */
+
+void vl_on_unix_stream_sendmsg(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			       struct ftrace_regs *fregs);
+void vl_on_unix_release(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			struct ftrace_regs *fregs);
 
 #endif /* _VRINGLAB_HOOKS_H */

@@ -15,6 +15,7 @@
 #include <net/netlink.h>
 
 #include "found.h"
+#include "layout.h"
 #include "nl.h"
 
 const struct nla_policy vl_nl_vring_add_policy[VL_NL_VRING_ADD_MAX + 1] = {
@@ -106,6 +107,25 @@ static bool put_vm(const struct vl_nl_reply *reply, const struct vl_vring *vring
 	return false;
 }
 
+static bool put_eventfd_ids(struct sk_buff *skb, const struct vl_vring *vring)
+{
+	static const u16 attrs[VL_ROLES] = {
+		[VL_ROLE_KICK] = VRINGLAB_A_VRING_KICK_EVENTFD_ID,
+		[VL_ROLE_CALL] = VRINGLAB_A_VRING_CALL_EVENTFD_ID,
+	};
+	enum vl_role role;
+	u32 id;
+
+	for (role = 0; role < VL_ROLES; role++)
+		if (vring->eventfds[role] &&
+		    vl_layout_read(vring->eventfds[role]->ctx, VL_LAYOUT_EVENTFD_ID, &id,
+				   sizeof(id)) &&
+		    nla_put_u32(skb, attrs[role], id))
+			return true;
+
+	return false;
+}
+
 static bool put_owner(struct sk_buff *skb, pid_t tgid, const char *comm)
 {
 	return tgid && (nla_put_u32(skb, VRINGLAB_A_VRING_OWNER_PID, tgid) ||
@@ -130,6 +150,8 @@ static bool put_discovered(const struct vl_nl_reply *reply, const struct vl_vrin
 	if (vring->found && nla_put_flag(skb, VRINGLAB_A_VRING_FOUND))
 		return true;
 	if (vring->device ? put_of_device(skb, vring) : vm && put_owner(skb, vm->tgid, vm->comm))
+		return true;
+	if (reply->admin && put_eventfd_ids(skb, vring))
 		return true;
 	return put_vm(reply, vring);
 }

@@ -356,49 +356,83 @@ void vl_found_irqfd(const void *kvm, const struct kvm_irqfd *args)
 static void set_owner(struct vl_found *found, const struct kvm *kvm)
 {
 #ifdef CONFIG_MEMCG
-	struct task_struct *owner = rcu_dereference_sched(kvm->mm->owner);
+	struct task_struct *owner;
 
+	vl_path_enter();
+	owner = rcu_dereference_sched(kvm->mm->owner);
 	found->tgid = owner ? owner->tgid : 0;
 	if (owner)
 		memcpy(found->comm, owner->group_leader->comm, sizeof(found->comm));
 	else
 		found->comm[0] = '\0';
+	vl_path_leave();
 #else
 	found->tgid = 0;
 	found->comm[0] = '\0';
 #endif
 }
 
-static bool is_known(struct eventfd_ctx *ctx)
+/* For handlers: whether there is something new to be told at all. */
+bool vl_vm_known(const struct eventfd_ctx *ctx)
 {
-	struct vl_eventfd *eventfd = vl_lookup_maybe(ctx) ? vl_lookup_eventfd(ctx) : NULL;
+	struct vl_eventfd *eventfd;
+	bool known;
 
-	return eventfd && READ_ONCE(eventfd->fact);
+	if (!vl_lookup_maybe(ctx))
+		return false;
+
+	vl_path_enter();
+	eventfd = vl_lookup_eventfd(ctx);
+	known = eventfd && READ_ONCE(eventfd->fact);
+	vl_path_leave();
+	return known;
 }
 
 /*
- * An irqfd that may have been made unseen is at work. The caller knows the VM and
- * the eventfd to be alive.
+ * What may have been made unseen is at work. The caller knows the VM and the
+ * eventfd to be alive.
+ *
+ * Return: a record to be filled and posted, NULL if there is nothing to tell
  */
-void vl_found_irqfd_hit(const struct kvm *kvm, u32 gsi, struct eventfd_ctx *ctx)
+static struct vl_found *found_hit(const struct kvm *kvm, enum vl_role role, struct eventfd_ctx *ctx)
 {
 	const void **slot = &told[hash_ptr(ctx, TOLD_BITS)];
 	struct vl_found *found;
 
-	if (is_known(ctx) || READ_ONCE(*slot) == ctx || !vl_ctx_get(ctx))
-		return;
+	if (vl_vm_known(ctx) || READ_ONCE(*slot) == ctx || !vl_ctx_get(ctx))
+		return NULL;
 
 	found = vl_found_get(apply_fact);
 	if (!found) {
 		eventfd_ctx_put(ctx);
-		return;
+		return NULL;
 	}
 	WRITE_ONCE(*slot, ctx);
 	set_owner(found, kvm);
 	found->kvm = kvm;
-	found->role = VL_ROLE_CALL;
+	found->role = role;
 	found->ctx = ctx;
+	return found;
+}
+
+void vl_found_irqfd_hit(const struct kvm *kvm, u32 gsi, struct eventfd_ctx *ctx)
+{
+	struct vl_found *found = found_hit(kvm, VL_ROLE_CALL, ctx);
+
+	if (!found)
+		return;
 	found->gsi = gsi;
+	vl_found_post(found);
+}
+
+void vl_found_ioeventfd_hit(const struct kvm *kvm, const struct vl_ioeventfd *io,
+			    struct eventfd_ctx *ctx)
+{
+	struct vl_found *found = found_hit(kvm, VL_ROLE_KICK, ctx);
+
+	if (!found)
+		return;
+	found->io = *io;
 	vl_found_post(found);
 }
 
