@@ -71,6 +71,102 @@ TEST_F(message, vring_is_read)
 	EXPECT_TRUE(v.persist);
 }
 
+TEST_F(message, what_is_unknown_of_a_vring_is_told_from_zero)
+{
+	struct vlnl_vring v;
+
+	put_vring(self->nlh, VRINGLAB_A_VRING_PID);
+	ASSERT_EQ(0, vlnl_parse_vring(self->nlh, &v, &self->err));
+	EXPECT_EQ(0u, v.pid);
+	EXPECT_FALSE(v.found);
+	EXPECT_EQ(0u, v.device);
+	EXPECT_EQ(-1, v.kick_eventfd_id);
+	EXPECT_EQ(-1, v.call_eventfd_id);
+	EXPECT_EQ(-1, v.vcpu);
+	mnl_attr_put_u32(self->nlh, VRINGLAB_A_VRING_KICK_EVENTFD_ID, 0);
+	mnl_attr_put_u32(self->nlh, VRINGLAB_A_VRING_CALL_EVENTFD_ID, UINT32_MAX);
+	mnl_attr_put_u32(self->nlh, VRINGLAB_A_VRING_VCPU, 0);
+	ASSERT_EQ(0, vlnl_parse_vring(self->nlh, &v, &self->err));
+	EXPECT_EQ(0, v.kick_eventfd_id);
+	EXPECT_EQ((int64_t)UINT32_MAX, v.call_eventfd_id);
+	EXPECT_EQ(0, v.vcpu);
+}
+
+static void put_ioeventfd(struct nlmsghdr *nlh, uint64_t address, const uint64_t *datamatch)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, VRINGLAB_A_VRING_IOEVENTFD);
+
+	mnl_attr_put_u64(nlh, VRINGLAB_A_IOEVENTFD_ADDRESS, address);
+	mnl_attr_put_u32(nlh, VRINGLAB_A_IOEVENTFD_LENGTH, 2);
+	if (datamatch)
+		mnl_attr_put_u64(nlh, VRINGLAB_A_IOEVENTFD_DATAMATCH, *datamatch);
+	else
+		mnl_attr_put(nlh, VRINGLAB_A_IOEVENTFD_PIO, 0, NULL);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+TEST_F(message, a_found_vring_is_read_with_all_its_facts)
+{
+	const uint64_t value = 3;
+	struct nlattr *nest;
+	struct vlnl_vring v;
+	uint32_t gsi;
+
+	put_vring(self->nlh, 0);
+	mnl_attr_put(self->nlh, VRINGLAB_A_VRING_FOUND, 0, NULL);
+	mnl_attr_put_u32(self->nlh, VRINGLAB_A_VRING_DEVICE, 5);
+	mnl_attr_put_u32(self->nlh, VRINGLAB_A_VRING_QUEUE, 1);
+	mnl_attr_put_u32(self->nlh, VRINGLAB_A_VRING_SIZE, 256);
+	mnl_attr_put_u32(self->nlh, VRINGLAB_A_VRING_OWNER_PID, 42);
+	mnl_attr_put_strz(self->nlh, VRINGLAB_A_VRING_OWNER_COMM, "qemu");
+	mnl_attr_put_u32(self->nlh, VRINGLAB_A_VRING_VM, 9);
+	mnl_attr_put_u32(self->nlh, VRINGLAB_A_VRING_VM_PID, 43);
+	put_ioeventfd(self->nlh, 0xfebd4000, &value);
+	put_ioeventfd(self->nlh, 0xc000, NULL);
+	for (gsi = 24; gsi < 24 + VLNL_FACTS_MAX + 2; gsi++) {
+		nest = mnl_attr_nest_start(self->nlh, VRINGLAB_A_VRING_IRQFD);
+		mnl_attr_put_u32(self->nlh, VRINGLAB_A_IRQFD_GSI, gsi);
+		mnl_attr_nest_end(self->nlh, nest);
+	}
+	ASSERT_EQ(0, vlnl_parse_vring(self->nlh, &v, &self->err));
+	EXPECT_TRUE(v.found);
+	EXPECT_EQ(5u, v.device);
+	EXPECT_EQ(1u, v.queue);
+	EXPECT_EQ(256u, v.size);
+	EXPECT_EQ(42u, v.owner_pid);
+	EXPECT_STREQ("qemu", v.owner_comm);
+	EXPECT_EQ(9u, v.vm);
+	EXPECT_EQ(43u, v.vm_pid);
+	ASSERT_EQ(2u, v.nr_ioeventfds);
+	EXPECT_EQ(UINT64_C(0xfebd4000), v.ioeventfds[0].address);
+	EXPECT_TRUE(v.ioeventfds[0].has_datamatch);
+	EXPECT_EQ(value, v.ioeventfds[0].datamatch);
+	EXPECT_FALSE(v.ioeventfds[0].pio);
+	EXPECT_TRUE(v.ioeventfds[1].pio);
+	EXPECT_FALSE(v.ioeventfds[1].has_datamatch);
+	/* More than there is room for are left out. */
+	EXPECT_EQ((unsigned int)VLNL_FACTS_MAX, v.nr_gsis);
+	EXPECT_EQ(24u, v.gsis[0]);
+	/* One without what makes it is refused. */
+	nest = mnl_attr_nest_start(self->nlh, VRINGLAB_A_VRING_IOEVENTFD);
+	mnl_attr_nest_end(self->nlh, nest);
+	EXPECT_EQ(-EPROTO, vlnl_parse_vring(self->nlh, &v, &self->err));
+}
+
+TEST_F(message, discovery_is_read)
+{
+	struct vlnl_discover d = { .lost = 99 };
+
+	mnl_attr_put_u32(self->nlh, VRINGLAB_A_DISCOVER_ENABLED, 1);
+	EXPECT_EQ(-EPROTO, vlnl_parse_discover(self->nlh, &d, &self->err));
+	EXPECT_EQ(99u, d.lost);
+	mnl_attr_put_u64(self->nlh, VRINGLAB_A_DISCOVER_LOST, 7);
+	ASSERT_EQ(0, vlnl_parse_discover(self->nlh, &d, &self->err));
+	EXPECT_TRUE(d.enabled);
+	EXPECT_FALSE(d.persist);
+	EXPECT_EQ(7u, d.lost);
+}
+
 TEST_F(message, vring_without_a_mandatory_attribute_is_refused)
 {
 	static const struct {
@@ -80,7 +176,6 @@ TEST_F(message, vring_without_a_mandatory_attribute_is_refused)
 		{ VRINGLAB_A_VRING_ID, "id" },
 		{ VRINGLAB_A_VRING_LABEL, "label" },
 		{ VRINGLAB_A_VRING_BACKEND, "backend" },
-		{ VRINGLAB_A_VRING_PID, "pid" },
 	};
 	struct vlnl_vring v = { .id = 99 };
 

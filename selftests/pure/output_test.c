@@ -90,6 +90,9 @@ FIXTURE_SETUP(report)
 		.label = "loop.0",
 		.backend = VRINGLAB_BACKEND_VHOST_USER,
 		.pid = 4711,
+		.kick_eventfd_id = -1,
+		.call_eventfd_id = -1,
+		.vcpu = -1,
 	};
 	self->vring.counters.present = (1ull << VLNL_NR_COUNTERS) - 1;
 	self->vring.counters.value[VLNL_COUNTER_KICKS] = 10;

@@ -31,6 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct vlnl_counters counters;
 	struct vlnl_layout layout;
 	struct vlnl_vring vring;
+	struct vlnl_discover discover;
 	struct vlnl_probe probe;
 	struct vlnl_hist hist;
 	struct vl_err err;
@@ -41,7 +42,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vlnl_parse_counters(nlh, &counters, &err);
 	vlnl_parse_hist(nlh, &hist, &err);
 	if (!vlnl_parse_vring(nlh, &vring, &err))
-		FUZZ_CHECK(memchr(vring.label, '\0', sizeof(vring.label)));
+		FUZZ_CHECK(memchr(vring.label, '\0', sizeof(vring.label)) &&
+			   memchr(vring.owner_comm, '\0', sizeof(vring.owner_comm)) &&
+			   vring.nr_ioeventfds <= VLNL_FACTS_MAX &&
+			   vring.nr_gsis <= VLNL_FACTS_MAX);
+	vlnl_parse_discover(nlh, &discover, &err);
 	if (!vlnl_parse_layout(nlh, &layout, &err))
 		FUZZ_CHECK(memchr(layout.name, '\0', sizeof(layout.name)) &&
 			   memchr(layout.module, '\0', sizeof(layout.module)));

@@ -23,6 +23,71 @@ static void add(struct json_object *object, const char *key, struct json_object 
 	json_object_object_add(object, key, value);
 }
 
+static void add_known(struct json_object *object, const char *key, int64_t value)
+{
+	if (value >= 0)
+		add(object, key, u64(value));
+}
+
+static void add_nonzero(struct json_object *object, const char *key, uint32_t value)
+{
+	if (value)
+		add(object, key, u64(value));
+}
+
+static struct json_object *ioeventfds_json(const struct vlnl_vring *v)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (unsigned int i = 0; i < v->nr_ioeventfds; i++) {
+		const struct vlnl_ioeventfd *io = &v->ioeventfds[i];
+		struct json_object *o = json_object_new_object();
+
+		add(o, "address", u64(io->address));
+		add(o, "length", u64(io->length));
+		if (io->has_datamatch)
+			add(o, "datamatch", u64(io->datamatch));
+		add(o, "pio", json_object_new_boolean(io->pio));
+		json_object_array_add(array, o);
+	}
+	return array;
+}
+
+static struct json_object *irqfds_json(const struct vlnl_vring *v)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (unsigned int i = 0; i < v->nr_gsis; i++) {
+		struct json_object *o = json_object_new_object();
+
+		add(o, "gsi", u64(v->gsis[i]));
+		json_object_array_add(array, o);
+	}
+	return array;
+}
+
+static void add_found(struct json_object *o, const struct vlnl_vring *v)
+{
+	add(o, "found", json_object_new_boolean(v->found));
+	if (v->device) {
+		add(o, "device", u64(v->device));
+		add(o, "queue", u64(v->queue));
+	}
+	add_nonzero(o, "size", v->size);
+	add_nonzero(o, "owner-pid", v->owner_pid);
+	if (v->owner_pid)
+		add(o, "owner-comm", string(v->owner_comm));
+	add_known(o, "kick-eventfd-id", v->kick_eventfd_id);
+	add_known(o, "call-eventfd-id", v->call_eventfd_id);
+	add_nonzero(o, "vm", v->vm);
+	add_nonzero(o, "vm-pid", v->vm_pid);
+	add_known(o, "vcpu", v->vcpu);
+	if (v->nr_ioeventfds)
+		add(o, "ioeventfds", ioeventfds_json(v));
+	if (v->nr_gsis)
+		add(o, "irqfds", irqfds_json(v));
+}
+
 static struct json_object *vring_json(const struct vlnl_vring *v)
 {
 	struct json_object *o = json_object_new_object();
@@ -30,10 +95,11 @@ static struct json_object *vring_json(const struct vlnl_vring *v)
 	add(o, "id", u64(v->id));
 	add(o, "label", string(v->label));
 	add(o, "backend", string(vlnl_backend_name(v->backend)));
-	add(o, "pid", u64(v->pid));
+	add_nonzero(o, "pid", v->pid);
 	if (v->has_wake_user_data)
 		add(o, "wake-user-data", u64(v->wake_user_data));
 	add(o, "persist", json_object_new_boolean(v->persist));
+	add_found(o, v);
 	return o;
 }
 

@@ -11,10 +11,53 @@
 #define HIST_ROWS 18u
 #define BAR_WIDTH 38u
 
+static void print_device(FILE *f, const struct vlnl_vring *v)
+{
+	if (v->device)
+		fprintf(f, ", queue %" PRIu32 " of device %" PRIu32, v->queue, v->device);
+	if (v->size)
+		fprintf(f, ", size %" PRIu32, v->size);
+	if (v->owner_pid)
+		fprintf(f, "\n#   of %s, pid %" PRIu32, v->owner_comm, v->owner_pid);
+	if (v->vm)
+		fprintf(f, "%s VM %" PRIu32, v->owner_pid ? "," : "\n#  ", v->vm);
+	if (v->vm && v->vcpu >= 0)
+		fprintf(f, ", last interrupt to vCPU %" PRId64, v->vcpu);
+}
+
 static void print_identity(FILE *f, const struct vlnl_vring *v)
 {
-	fprintf(f, "# vring %" PRIu32 " '%s': %s back-end, pid %" PRIu32 "%s\n", v->id, v->label,
-		vlnl_backend_name(v->backend), v->pid, v->persist ? ", persistent" : "");
+	fprintf(f, "# vring %" PRIu32 " '%s': %s back-end", v->id, v->label,
+		vlnl_backend_name(v->backend));
+	if (v->pid)
+		fprintf(f, ", pid %" PRIu32, v->pid);
+	if (v->persist)
+		fputs(", persistent", f);
+	print_device(f, v);
+	fputc('\n', f);
+}
+
+/* Where kicks come from and calls go to, one a line. */
+static void print_facts(FILE *f, const struct vlnl_vring *v)
+{
+	if (v->kick_eventfd_id >= 0)
+		fprintf(f, "#   kick: eventfd-id %" PRId64 "\n", v->kick_eventfd_id);
+	for (unsigned int i = 0; i < v->nr_ioeventfds; i++) {
+		const struct vlnl_ioeventfd *io = &v->ioeventfds[i];
+
+		fprintf(f, "#   kick: %s 0x%" PRIx64 ", ", io->pio ? "port" : "MMIO", io->address);
+		if (io->length)
+			fprintf(f, "%" PRIu32 " bytes", io->length);
+		else
+			fputs("any length", f);
+		if (io->has_datamatch)
+			fprintf(f, ", value 0x%" PRIx64, io->datamatch);
+		fputc('\n', f);
+	}
+	if (v->call_eventfd_id >= 0)
+		fprintf(f, "#   call: eventfd-id %" PRId64 "\n", v->call_eventfd_id);
+	for (unsigned int i = 0; i < v->nr_gsis; i++)
+		fprintf(f, "#   call: GSI %" PRIu32 "\n", v->gsis[i]);
 }
 
 static void print_counters(FILE *f, const struct vlnl_counters *c, bool all)
@@ -126,6 +169,8 @@ void output_stat_text(FILE *f, const struct report *report, const struct output_
 		if (rv->vring.has_wake_user_data)
 			fprintf(f, "# io_uring user_data of a wake: 0x%" PRIx64 "\n",
 				rv->vring.wake_user_data);
+		if (options->all)
+			print_facts(f, &rv->vring);
 		print_counters(f, &rv->counters, options->all);
 		print_spans(f, rv, options->ns);
 	}

@@ -21,6 +21,7 @@ static const struct command {
 	{ "vmm", cmd_vmm, "run a micro-guest on KVM" },
 	{ "backend", cmd_backend, "serve devices to vhost-user front-ends" },
 	{ "drive", cmd_drive, "exercise a vhost-user back-end without a guest" },
+	{ "discover", cmd_discover, "find vrings that nobody registers" },
 	{ "stat", cmd_stat, "show counters and latency percentiles of every vring" },
 	{ "hist", cmd_hist, "show latency histograms" },
 };

@@ -210,15 +210,50 @@ int vlnl_vring_add(struct vlnl *nl, const struct vlnl_vring_add *req, uint32_t *
  */
 int vlnl_vring_del(struct vlnl *nl, uint32_t id, struct vl_err *err);
 
+/* Of each, more than any VMM has for one eventfd. */
+#define VLNL_FACTS_MAX 4
+
 /**
- * struct vlnl_vring - A registered virtqueue
- * @id:		From vlnl_vring_add().
- * @label:	Chosen by the registering program.
+ * struct vlnl_ioeventfd - Where a guest writes to kick
+ * @address:	Guest-physical address, or with @pio the port.
+ * @length:	Of the write in bytes; 0 for any.
+ * @datamatch:	What must be written, with @has_datamatch.
+ * @has_datamatch: Whether it matters.
+ * @pio:	It is a port.
+ */
+struct vlnl_ioeventfd {
+	uint64_t address;
+	uint32_t length;
+	uint64_t datamatch;
+	bool has_datamatch;
+	bool pio;
+};
+
+/**
+ * struct vlnl_vring - A traced virtqueue
+ * @id:		From vlnl_vring_add(), or found by the module.
+ * @label:	Chosen by the registering program, or by the module.
  * @backend:	enum vringlab_backend, or what a newer module sends.
- * @pid:	Thread group of the back-end, in the initial PID namespace.
+ * @pid:	Thread group of the back-end, in the initial PID namespace; 0 if there is
+ *		none.
  * @wake_user_data: user_data of the completion that takes a kick.
  * @has_wake_user_data: Whether @wake_user_data was given.
  * @persist:	Whether it stays when the registering socket closes.
+ * @found:	Nobody registered it.
+ * @device:	Number of its device, 0 if none is known.
+ * @queue:	Number in the device, with @device.
+ * @size:	Descriptors, 0 if unknown.
+ * @owner_pid:	Thread group that set it up, 0 if unknown.
+ * @owner_comm:	Its name, with @owner_pid.
+ * @kick_eventfd_id: As in /proc/PID/fdinfo, -1 if unknown.
+ * @call_eventfd_id: Likewise.
+ * @vm:		Number of its VM, 0 if none is known.
+ * @vm_pid:	Thread group that has the VM, 0 if unknown.
+ * @vcpu:	The vCPU that got its last interrupt, -1 if none did.
+ * @ioeventfds:	What kicks it, as far as told.
+ * @nr_ioeventfds: Count.
+ * @gsis:	What its calls raise, as far as told.
+ * @nr_gsis:	Count.
  */
 struct vlnl_vring {
 	uint32_t id;
@@ -228,6 +263,33 @@ struct vlnl_vring {
 	uint64_t wake_user_data;
 	bool has_wake_user_data;
 	bool persist;
+	bool found;
+	uint32_t device;
+	uint32_t queue;
+	uint32_t size;
+	uint32_t owner_pid;
+	char owner_comm[32];
+	int64_t kick_eventfd_id;
+	int64_t call_eventfd_id;
+	uint32_t vm;
+	uint32_t vm_pid;
+	int64_t vcpu;
+	struct vlnl_ioeventfd ioeventfds[VLNL_FACTS_MAX];
+	unsigned int nr_ioeventfds;
+	uint32_t gsis[VLNL_FACTS_MAX];
+	unsigned int nr_gsis;
+};
+
+/**
+ * struct vlnl_discover - Whether the module looks for virtqueues
+ * @enabled:	It does.
+ * @persist:	Until it is told to stop.
+ * @lost:	What it found and could not keep.
+ */
+struct vlnl_discover {
+	bool enabled;
+	bool persist;
+	uint64_t lost;
 };
 
 /**
@@ -344,6 +406,41 @@ int vlnl_hist_dump(struct vlnl *nl, struct vlnl_hist **hists, struct vl_err *err
  * Return: as vlnl_vring_dump().
  */
 int vlnl_probe_dump(struct vlnl *nl, struct vlnl_probe **probes, struct vl_err *err);
+
+/**
+ * vlnl_discover_get() - Ask whether the module looks for virtqueues
+ * @nl:		Client.
+ * @discover:	Set on success only.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: 0, or as vlnl_vring_dump().
+ */
+int vlnl_discover_get(struct vlnl *nl, struct vlnl_discover *discover, struct vl_err *err);
+
+/**
+ * vlnl_discover_on() - Make the module look for virtqueues
+ * @nl:		Client; until it is closed, if not @persist.
+ * @persist:	Until vlnl_discover_off().
+ * @err:	What went wrong, may be NULL.
+ *
+ * Tells it besides what this kernel's BTF knows, so that it finds what is there
+ * already; without BTF, or where that fails, it finds what is set up from now on.
+ *
+ * Return: 0, or
+ * * %-EPERM - CAP_NET_ADMIN is missing
+ * * %-EOPNOTSUPP - ftrace refused every hook
+ * * other - of the discover-set operation
+ */
+int vlnl_discover_on(struct vlnl *nl, bool persist, struct vl_err *err);
+
+/**
+ * vlnl_discover_off() - Make the module forget what it found, and stop
+ * @nl:		Client.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: 0, %-EPERM without CAP_NET_ADMIN, or another errno of the operation.
+ */
+int vlnl_discover_off(struct vlnl *nl, struct vl_err *err);
 
 /**
  * struct vlnl_layout - A member whose place the module wants to know

@@ -69,6 +69,15 @@ int vlnl_parse_hist(const struct nlmsghdr *nlh, struct vlnl_hist *hist, struct v
 int vlnl_parse_probe(const struct nlmsghdr *nlh, struct vlnl_probe *probe, struct vl_err *err);
 
 /**
+ * vlnl_parse_discover() - Take the state out of a discover-get answer
+ * @nlh:	The answer.
+ * @discover:	Set on success only.
+ * @err:	Which attribute is at fault, may be NULL.
+ */
+int vlnl_parse_discover(const struct nlmsghdr *nlh, struct vlnl_discover *discover,
+			struct vl_err *err);
+
+/**
  * vlnl_parse_layout() - Take a member out of a layout-get answer
  * @nlh:	The answer.
  * @layout:	Set on success only.

@@ -139,6 +139,97 @@ int vlnl_parse_ack(const struct nlmsghdr *nlh, const struct nlmsghdr *request, s
 	return vlnl_parse_ack_after(nlh, request, GENL_OFFSET, err);
 }
 
+/* One that may be absent. */
+static int get_optional(const struct nlattr *attr, const char *name, uint32_t *value,
+			struct vl_err *err)
+{
+	return attr ? get_u32(attr, name, value, err) : 0;
+}
+
+static int get_or_none(const struct nlattr *attr, const char *name, int64_t *value,
+		       struct vl_err *err)
+{
+	uint32_t number = 0;
+	int ret = get_optional(attr, name, &number, err);
+
+	if (!ret)
+		*value = attr ? (int64_t)number : -1;
+	return ret;
+}
+
+static int get_ioeventfd(const struct nlattr *nest, struct vlnl_ioeventfd *io, struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_IOEVENTFD_MAX + 1];
+	int ret;
+
+	index_nested(nest, tb, VRINGLAB_A_IOEVENTFD_MAX);
+	ret = get_u64(tb[VRINGLAB_A_IOEVENTFD_ADDRESS], "address", &io->address, err);
+	if (!ret)
+		ret = get_u32(tb[VRINGLAB_A_IOEVENTFD_LENGTH], "length", &io->length, err);
+	io->has_datamatch = tb[VRINGLAB_A_IOEVENTFD_DATAMATCH];
+	if (!ret && io->has_datamatch)
+		ret = get_u64(tb[VRINGLAB_A_IOEVENTFD_DATAMATCH], "datamatch", &io->datamatch,
+			      err);
+	io->pio = tb[VRINGLAB_A_IOEVENTFD_PIO];
+	return ret;
+}
+
+static int get_gsi(const struct nlattr *nest, uint32_t *gsi, struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_IRQFD_MAX + 1];
+
+	index_nested(nest, tb, VRINGLAB_A_IRQFD_MAX);
+	return get_u32(tb[VRINGLAB_A_IRQFD_GSI], "gsi", gsi, err);
+}
+
+static int get_facts(const struct nlmsghdr *nlh, struct vlnl_vring *v, struct vl_err *err)
+{
+	const struct nlattr *attr;
+	int ret = 0;
+
+	mnl_attr_for_each(attr, nlh, GENL_OFFSET) {
+		if (mnl_attr_get_type(attr) == VRINGLAB_A_VRING_IOEVENTFD &&
+		    v->nr_ioeventfds < VLNL_FACTS_MAX)
+			ret = get_ioeventfd(attr, &v->ioeventfds[v->nr_ioeventfds++], err);
+		if (mnl_attr_get_type(attr) == VRINGLAB_A_VRING_IRQFD &&
+		    v->nr_gsis < VLNL_FACTS_MAX)
+			ret = get_gsi(attr, &v->gsis[v->nr_gsis++], err);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int get_found(const struct nlattr **tb, struct vlnl_vring *v, struct vl_err *err)
+{
+	int ret = get_optional(tb[VRINGLAB_A_VRING_DEVICE], "device", &v->device, err);
+
+	if (!ret)
+		ret = get_optional(tb[VRINGLAB_A_VRING_QUEUE], "queue", &v->queue, err);
+	if (!ret)
+		ret = get_optional(tb[VRINGLAB_A_VRING_SIZE], "size", &v->size, err);
+	if (!ret)
+		ret = get_optional(tb[VRINGLAB_A_VRING_OWNER_PID], "owner-pid", &v->owner_pid,
+				   err);
+	if (!ret && tb[VRINGLAB_A_VRING_OWNER_COMM])
+		ret = get_string(tb[VRINGLAB_A_VRING_OWNER_COMM], "owner-comm", v->owner_comm,
+				 sizeof(v->owner_comm), err);
+	if (!ret)
+		ret = get_or_none(tb[VRINGLAB_A_VRING_KICK_EVENTFD_ID], "kick-eventfd-id",
+				  &v->kick_eventfd_id, err);
+	if (!ret)
+		ret = get_or_none(tb[VRINGLAB_A_VRING_CALL_EVENTFD_ID], "call-eventfd-id",
+				  &v->call_eventfd_id, err);
+	if (!ret)
+		ret = get_optional(tb[VRINGLAB_A_VRING_VM], "vm", &v->vm, err);
+	if (!ret)
+		ret = get_optional(tb[VRINGLAB_A_VRING_VM_PID], "vm-pid", &v->vm_pid, err);
+	if (!ret)
+		ret = get_or_none(tb[VRINGLAB_A_VRING_VCPU], "vcpu", &v->vcpu, err);
+	v->found = tb[VRINGLAB_A_VRING_FOUND];
+	return ret;
+}
+
 int vlnl_parse_vring(const struct nlmsghdr *nlh, struct vlnl_vring *vring, struct vl_err *err)
 {
 	const struct nlattr *tb[VRINGLAB_A_VRING_MAX + 1];
@@ -153,16 +244,40 @@ int vlnl_parse_vring(const struct nlmsghdr *nlh, struct vlnl_vring *vring, struc
 	if (!ret)
 		ret = get_u32(tb[VRINGLAB_A_VRING_BACKEND], "backend", &v.backend, err);
 	if (!ret)
-		ret = get_u32(tb[VRINGLAB_A_VRING_PID], "pid", &v.pid, err);
+		ret = get_optional(tb[VRINGLAB_A_VRING_PID], "pid", &v.pid, err);
 	if (!ret && tb[VRINGLAB_A_VRING_WAKE_USER_DATA]) {
 		v.has_wake_user_data = true;
 		ret = get_u64(tb[VRINGLAB_A_VRING_WAKE_USER_DATA], "wake-user-data",
 			      &v.wake_user_data, err);
 	}
+	if (!ret)
+		ret = get_found(tb, &v, err);
+	if (!ret)
+		ret = get_facts(nlh, &v, err);
 	if (ret)
 		return ret;
 	v.persist = tb[VRINGLAB_A_VRING_PERSIST];
 	*vring = v;
+	return 0;
+}
+
+int vlnl_parse_discover(const struct nlmsghdr *nlh, struct vlnl_discover *discover,
+			struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_DISCOVER_MAX + 1];
+	struct vlnl_discover d = { 0 };
+	uint32_t enabled = 0;
+	int ret;
+
+	index_attrs(nlh, tb, VRINGLAB_A_DISCOVER_MAX);
+	ret = get_u32(tb[VRINGLAB_A_DISCOVER_ENABLED], "enabled", &enabled, err);
+	if (!ret)
+		ret = get_u64(tb[VRINGLAB_A_DISCOVER_LOST], "lost", &d.lost, err);
+	if (ret)
+		return ret;
+	d.enabled = enabled;
+	d.persist = tb[VRINGLAB_A_DISCOVER_PERSIST];
+	*discover = d;
 	return 0;
 }
 

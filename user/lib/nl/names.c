@@ -55,6 +55,11 @@ const char *vlnl_backend_name(uint32_t backend)
 		[VRINGLAB_BACKEND_UNKNOWN] = "unknown",
 		[VRINGLAB_BACKEND_VHOST_USER] = "vhost-user",
 		[VRINGLAB_BACKEND_VHOST] = "vhost",
+		[VRINGLAB_BACKEND_VHOST_NET] = "vhost-net",
+		[VRINGLAB_BACKEND_VHOST_VSOCK] = "vhost-vsock",
+		[VRINGLAB_BACKEND_VHOST_SCSI] = "vhost-scsi",
+		[VRINGLAB_BACKEND_VHOST_VDPA] = "vhost-vdpa",
+		[VRINGLAB_BACKEND_KVM] = "kvm",
 	};
 
 	return name_of(names, ARRAY_SIZE(names), backend);
@@ -65,6 +70,7 @@ const char *vlnl_probe_type_name(uint32_t type)
 	static const char *const names[] = {
 		[VRINGLAB_PROBE_TYPE_FUNCTION] = "function",
 		[VRINGLAB_PROBE_TYPE_TRACEPOINT] = "tracepoint",
+		[VRINGLAB_PROBE_TYPE_RETURN] = "return",
 	};
 
 	return name_of(names, ARRAY_SIZE(names), type);
