@@ -386,7 +386,6 @@ int vlnl_parse_hist(const struct nlmsghdr *nlh, struct vlnl_hist *hist, struct v
 static int parse_hops(const struct nlmsghdr *nlh, uint32_t *hops, struct vl_err *err)
 {
 	const struct nlattr *attr;
-	bool found = false;
 	uint32_t hop = 0;
 
 	mnl_attr_for_each(attr, nlh, GENL_OFFSET) {
@@ -396,9 +395,8 @@ static int parse_hops(const struct nlmsghdr *nlh, uint32_t *hops, struct vl_err 
 			return -EPROTO;
 		if (hop < 32)
 			*hops |= VLNL_HOP(hop);
-		found = true;
 	}
-	return found ? 0 : missing("hop", err);
+	return 0;
 }
 
 int vlnl_parse_probe(const struct nlmsghdr *nlh, struct vlnl_probe *probe, struct vl_err *err)
