@@ -80,8 +80,8 @@ void vl_on_ioeventfd_write(unsigned long ip, unsigned long parent_ip, struct ftr
 	io.len = len;
 	io.pio = bus == KVM_PIO_BUS;
 	io.has_datamatch = !wildcard;
-	if (io.has_datamatch && !vl_layout_read(p, VL_LAYOUT_IOEVENTFD_DATAMATCH, &io.datamatch,
-						sizeof(io.datamatch)))
+	if (io.has_datamatch &&
+	    !vl_layout_read(p, VL_LAYOUT_IOEVENTFD_DATAMATCH, &io.datamatch, sizeof(io.datamatch)))
 		return;
 	vl_found_ioeventfd_hit(vcpu->kvm, &io, ctx);
 }

@@ -132,11 +132,7 @@ enum vl_stage { VL_STAGE_KICK, VL_STAGE_WAKE, VL_STAGE_CALL, VL_STAGE_INJECT, VL
  */
 #define VL_FLIGHTS BITS_PER_LONG
 
-enum vl_role {
-	VL_ROLE_KICK,
-	VL_ROLE_CALL,
-	VL_ROLES
-};
+enum vl_role { VL_ROLE_KICK, VL_ROLE_CALL, VL_ROLES };
 
 struct vl_device;
 struct vl_vring;

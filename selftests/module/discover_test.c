@@ -6,6 +6,10 @@
  */
 #include <linux/kvm.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
+
+#include <vringlab/err.h>
+#include <vringlab/nl.h>
 
 #include "module.h"
 
@@ -59,10 +63,10 @@ static unsigned int ours(struct t_genl *g, struct t_vring *v)
 	return found < 0 ? MAX + 1 : nr;
 }
 
-#define ASSERT_OURS(nr)                                                  \
-	ASSERT_TRUE(EVENTUALLY(ours(&self->g, self->v) == (nr)))         \
-	{                                                                \
-		TH_LOG("%u are found", ours(&self->g, self->v));         \
+#define ASSERT_OURS(nr)                                          \
+	ASSERT_TRUE(EVENTUALLY(ours(&self->g, self->v) == (nr))) \
+	{                                                        \
+		TH_LOG("%u are found", ours(&self->g, self->v)); \
 	}
 
 FIXTURE_SETUP(discover)
@@ -195,9 +199,9 @@ TEST_F_TIMEOUT(discover, both_of_one_vm_have_its_number, SLOW)
 	ASSERT_OURS(2);
 	EXPECT_EQ(self->v[0].vm, self->v[1].vm);
 	vm = self->v[0].vm;
-	add_ioeventfd(_metadata, other,
-		      (struct kvm_ioeventfd){
-			      .addr = MMIO, .len = 2, .fd = new_eventfd(_metadata, 0) });
+	add_ioeventfd(
+		_metadata, other,
+		(struct kvm_ioeventfd){ .addr = MMIO, .len = 2, .fd = new_eventfd(_metadata, 0) });
 	ASSERT_OURS(3);
 	EXPECT_NE(vm, self->v[2].vm);
 	close(other);
@@ -249,6 +253,74 @@ TEST_F_TIMEOUT(discover, an_irqfd_that_was_there_before_is_found_at_its_first_ca
 		   T_CNT(&self->s, CALLS)));
 	set_irqfd(_metadata, self->vm, self->call, GSI, KVM_IRQFD_FLAG_DEASSIGN);
 	ASSERT_OURS(0);
+}
+
+/* eventfd-id of the descriptor, -1 if the kernel does not show it. */
+static long long eventfd_id(int fd)
+{
+	char path[64], line[128];
+	long long id = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "eventfd-id: %lld", &id);
+	if (f)
+		fclose(f);
+	return id;
+}
+
+TEST_F_TIMEOUT(discover, eventfds_are_named_as_in_fdinfo, SLOW)
+{
+	struct vl_err err;
+	struct vlnl *nl;
+
+	ASSERT_EQ(0, vlnl_open(&nl, &err));
+	if (vlnl_layout_tell(nl, &err) < 0)
+		SKIP(return, "needs the kernel's BTF: %s", err.msg);
+	vlnl_close(nl);
+	add_ioeventfd(_metadata, self->vm,
+		      (struct kvm_ioeventfd){ .addr = MMIO, .len = 2, .fd = self->kick });
+	ASSERT_OURS(1);
+	ASSERT_TRUE(self->v[0].has & HAS(KICK_EVENTFD_ID));
+	EXPECT_FALSE(self->v[0].has & HAS(CALL_EVENTFD_ID));
+	EXPECT_EQ(eventfd_id(self->kick), self->v[0].kick_eventfd_id);
+	set_irqfd(_metadata, self->vm, self->call, GSI, 0);
+	ASSERT_OURS(2);
+	EXPECT_EQ(eventfd_id(self->call), self->v[1].call_eventfd_id);
+}
+
+/* Addresses tell what a guest does, and where. */
+TEST_F_TIMEOUT(discover, others_are_told_neither_addresses_nor_eventfds, SLOW)
+{
+	int status;
+	pid_t pid;
+
+	add_ioeventfd(_metadata, self->vm,
+		      (struct kvm_ioeventfd){ .addr = MMIO, .len = 2, .fd = self->kick });
+	set_irqfd(_metadata, self->vm, self->call, GSI, 0);
+	ASSERT_OURS(2);
+	pid = fork_child();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		struct t_vring v;
+
+		if (setuid(65534) || t_genl_open(&self->g, VRINGLAB_FAMILY_NAME))
+			_exit(1);
+		if (t_vring_get(&self->g, self->v[0].id, &v) || v.vm != self->v[0].vm)
+			_exit(2);
+		if (v.nr_ioeventfds || v.nr_irqfds ||
+		    v.has & (HAS(KICK_EVENTFD_ID) | HAS(CALL_EVENTFD_ID)))
+			_exit(3);
+		if (t_discover_set(&self->g, false, false) != -EPERM)
+			_exit(4);
+		_exit(0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(0, WEXITSTATUS(status));
+	EXPECT_EQ(2u, ours(&self->g, self->v));
 }
 
 TEST_F_TIMEOUT(discover, registering_takes_the_eventfds_and_their_facts, SLOW)

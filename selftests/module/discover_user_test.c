@@ -132,8 +132,8 @@ TEST_F_TIMEOUT(front_end, its_vring_has_both_eventfds_size_and_owner, SLOW)
 		ASSERT_EQ(0, eventfd_read(self->kick, &value));
 		ASSERT_TRUE(EVENTUALLY(!eventfd_write(self->call, 1)));
 	}
-	ASSERT_TRUE(EVENTUALLY(!t_stats_get(&self->g, v->id, &self->s) &&
-			       T_CNT(&self->s, CALLS) == 5));
+	ASSERT_TRUE(
+		EVENTUALLY(!t_stats_get(&self->g, v->id, &self->s) && T_CNT(&self->s, CALLS) == 5));
 	EXPECT_EQ(5u, T_CNT(&self->s, KICKS_WRITE));
 	EXPECT_EQ(5u, T_CNT(&self->s, WAKES_READ));
 	EXPECT_EQ(5u, T_SPAN(&self->s, WAKE_CALL)->count);
@@ -195,8 +195,8 @@ TEST_F_TIMEOUT(front_end, what_only_looks_like_it_is_not_found, SLOW)
 	const struct message good = { SET_VRING_KICK, 1, 8, 0, 0 };
 	struct message m;
 
-#define BAD(field, value, nr) (m = good, m.field = (value), \
-			       send_message(_metadata, self->sock[0], m, fds, nr))
+#define BAD(field, value, nr) \
+	(m = good, m.field = (value), send_message(_metadata, self->sock[0], m, fds, nr))
 	BAD(request, SET_VRING_BASE, 1);
 	BAD(flags, 0, 1);
 	BAD(flags, 2, 1);
@@ -267,20 +267,20 @@ TEST_F_TIMEOUT(front_end, it_ends_with_its_process, SLOW)
 		pause();
 		_exit(0);
 	}
-#define CHILDS                                                                       \
-	({                                                                           \
-		nr = 0;                                                              \
-		found = t_vring_dump(&self->g, self->v, MAX);                        \
-		for (i = 0; i < found && i < MAX; i++)                               \
-			nr += self->v[i].has & HAS(FOUND) &&                         \
-			      self->v[i].owner_pid == (uint32_t)pid;                 \
-		nr;                                                                  \
+#define OF_CHILD                                                       \
+	({                                                           \
+		nr = 0;                                              \
+		found = t_vring_dump(&self->g, self->v, MAX);        \
+		for (i = 0; i < found && i < MAX; i++)               \
+			nr += self->v[i].has & HAS(FOUND) &&         \
+			      self->v[i].owner_pid == (uint32_t)pid; \
+		nr;                                                  \
 	})
-	EXPECT_TRUE(EVENTUALLY(CHILDS == 1));
+	EXPECT_TRUE(EVENTUALLY(OF_CHILD == 1));
 	kill(pid, SIGKILL);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
-	EXPECT_TRUE(EVENTUALLY(CHILDS == 0));
-#undef CHILDS
+	EXPECT_TRUE(EVENTUALLY(OF_CHILD == 0));
+#undef OF_CHILD
 }
 
 USE_MODULE_WITH_ANCHOR

@@ -13,6 +13,9 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include <vringlab/err.h>
+#include <vringlab/nl.h>
+
 #include "module.h"
 
 #define MEM_SIZE 0x10000u
@@ -390,6 +393,57 @@ TEST_F_TIMEOUT(doorbell, nothing_is_counted_before_or_after_the_registration, SL
 	EXPECT_CNT(0, KICKS);
 	EXPECT_SPAN(0, EXIT_KICK);
 	vcpu_exit(&self->m, &self->c[0]);
+}
+
+/* The first that KVM has of them, found or not yet. */
+static bool found_kvm_kick(struct t_genl *g, struct t_vring *found)
+{
+	struct t_vring v[16];
+	int i, nr = t_vring_dump(g, v, 16);
+
+	for (i = 0; i < nr && i < 16; i++) {
+		*found = v[i];
+		if (v[i].has & HAS(FOUND) && v[i].nr_ioeventfds)
+			return true;
+	}
+	return false;
+}
+
+TEST_F_TIMEOUT(doorbell, an_ioeventfd_made_unseen_is_found_at_its_first_write, SLOW)
+{
+	const uint64_t nr = variant->nr_pio + variant->nr_mmio;
+	struct kvm_regs regs;
+	struct vl_err err;
+	uint64_t before;
+	struct vlnl *nl;
+
+	ASSERT_EQ(0, vlnl_open(&nl, &err));
+	ASSERT_EQ(0, t_vring_del(&self->g, self->v.id));
+	ASSERT_EQ(0, vlnl_discover_on(nl, false, &err));
+	if (vlnl_layout_tell(nl, &err) <= 0)
+		SKIP(return, "needs the kernel's BTF: %s", err.msg);
+	vcpu_init(_metadata, &self->m, &self->c[0], 0, guest_kick, variant->nr_pio,
+		  variant->nr_mmio);
+	kvm_ioctl(self->c[0].fd, KVM_GET_REGS, &regs);
+	/* How many eventfds must be seen before one is measured is not ours to say. */
+	EXPECT_TRUE(EVENTUALLY((vcpu_run(_metadata, &self->c[0]),
+				ioctl(self->c[0].fd, KVM_SET_REGS, &regs),
+				found_kvm_kick(&self->g, &self->v))));
+	EXPECT_EQ(variant->nr_pio ? (uint64_t)PORT_DOORBELL : MMIO_DOORBELL,
+		  self->v.ioeventfd[0].address);
+	EXPECT_EQ((uint32_t)variant->len, self->v.ioeventfd[0].length);
+	EXPECT_EQ(variant->nr_pio > 0, self->v.ioeventfd[0].pio);
+	EXPECT_EQ((uint32_t)getpid(), self->v.vm_pid);
+
+	/* From now on none is missing. */
+	stats_get(_metadata, &self->g, self->v.id, &self->s);
+	before = T_CNT(&self->s, KICKS_KVM);
+	vcpu_run(_metadata, &self->c[0]);
+	stats_get(_metadata, &self->g, self->v.id, &self->s);
+	EXPECT_CNT(before + nr, KICKS_KVM);
+	vcpu_exit(&self->m, &self->c[0]);
+	vlnl_close(nl);
+	register_vring(_metadata, &self->g, self->kick, self->call, &self->v);
 }
 
 struct runner {

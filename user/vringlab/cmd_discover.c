@@ -31,7 +31,7 @@ static int print_json(const struct vlnl_discover *d)
 	json_object_object_add(o, "persist", json_object_new_boolean(d->persist));
 	json_object_object_add(o, "lost", json_object_new_uint64(d->lost));
 	printf("%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
-								  JSON_C_TO_STRING_SPACED));
+								 JSON_C_TO_STRING_SPACED));
 	json_object_put(o);
 	return 0;
 }

@@ -98,8 +98,8 @@ enum vringlab_probe_type {
  * enum vringlab_probe_state
  * @VRINGLAB_PROBE_STATE_ABSENT: Not in this kernel, or in a module that is not
  *   loaded; the hop is not seen through this probe.
- * @VRINGLAB_PROBE_STATE_IDLE: Found; not attached, because no virtqueue is
- *   registered.
+ * @VRINGLAB_PROBE_STATE_IDLE: Found; not attached, because there is no
+ *   virtqueue, or none is looked for.
  * @VRINGLAB_PROBE_STATE_ATTACHED: Found and attached.
  * @VRINGLAB_PROBE_STATE_FAILED: Found, but the kernel refused to attach; errno
  *   says why.

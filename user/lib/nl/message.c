@@ -168,8 +168,7 @@ static int get_ioeventfd(const struct nlattr *nest, struct vlnl_ioeventfd *io, s
 		ret = get_u32(tb[VRINGLAB_A_IOEVENTFD_LENGTH], "length", &io->length, err);
 	io->has_datamatch = tb[VRINGLAB_A_IOEVENTFD_DATAMATCH];
 	if (!ret && io->has_datamatch)
-		ret = get_u64(tb[VRINGLAB_A_IOEVENTFD_DATAMATCH], "datamatch", &io->datamatch,
-			      err);
+		ret = get_u64(tb[VRINGLAB_A_IOEVENTFD_DATAMATCH], "datamatch", &io->datamatch, err);
 	io->pio = tb[VRINGLAB_A_IOEVENTFD_PIO];
 	return ret;
 }
@@ -209,8 +208,7 @@ static int get_found(const struct nlattr **tb, struct vlnl_vring *v, struct vl_e
 	if (!ret)
 		ret = get_optional(tb[VRINGLAB_A_VRING_SIZE], "size", &v->size, err);
 	if (!ret)
-		ret = get_optional(tb[VRINGLAB_A_VRING_OWNER_PID], "owner-pid", &v->owner_pid,
-				   err);
+		ret = get_optional(tb[VRINGLAB_A_VRING_OWNER_PID], "owner-pid", &v->owner_pid, err);
 	if (!ret && tb[VRINGLAB_A_VRING_OWNER_COMM])
 		ret = get_string(tb[VRINGLAB_A_VRING_OWNER_COMM], "owner-comm", v->owner_comm,
 				 sizeof(v->owner_comm), err);
