@@ -25,11 +25,17 @@
 #include <linux/tracepoint.h>
 #include <linux/workqueue.h>
 
+#include "compat.h"
 #include "hooks.h"
 #include "layout.h"
 
 #define KVM (IS_BUILTIN(CONFIG_KVM) ? NULL : "kvm")
 #define UNIX (IS_BUILTIN(CONFIG_UNIX) ? NULL : "unix")
+#define VHOST (IS_BUILTIN(CONFIG_VHOST) ? NULL : "vhost")
+#define VHOST_NET (IS_BUILTIN(CONFIG_VHOST_NET) ? NULL : "vhost_net")
+#define VHOST_VSOCK (IS_BUILTIN(CONFIG_VHOST_VSOCK) ? NULL : "vhost_vsock")
+#define VHOST_SCSI (IS_BUILTIN(CONFIG_VHOST_SCSI) ? NULL : "vhost_scsi")
+#define VHOST_VDPA (IS_BUILTIN(CONFIG_VHOST_VDPA) ? NULL : "vhost_vdpa")
 
 /**
  * struct probe - A function or tracepoint
@@ -92,6 +98,15 @@ struct probe {
 	.control = true,					\
 	.shared = call
 
+/* Of the path as well, but for what was found only. */
+#define VHOST_HOP(function, in, at, call)			\
+	.name = #function,					\
+	.module = in,						\
+	.type = VRINGLAB_PROBE_TYPE_FUNCTION,			\
+	.hops = HOP(at),					\
+	.control = true,					\
+	.shared = call
+
 #define RETURN(function, in, call, then, data)			\
 	.name = #function,					\
 	.module = in,						\
@@ -128,6 +143,24 @@ enum {
 	VM_DESTROYED,
 	UNIX_STREAM_SENDMSG,
 	UNIX_RELEASE,
+	VHOST_VRING_IOCTL,
+	VHOST_DEV_CLEANUP,
+	VHOST_VQ_INIT_ACCESS,
+	VHOST_DISABLE_NOTIFY,
+	VHOST_WORKER_QUEUE,
+	VHOST_VQ_WORK_QUEUE,
+	VHOST_WORK_QUEUE,
+	HANDLE_TX_KICK,
+	HANDLE_RX_KICK,
+	VHOST_VSOCK_HANDLE_TX_KICK,
+	VHOST_VSOCK_HANDLE_RX_KICK,
+	VHOST_SCSI_CTL_HANDLE_KICK,
+	VHOST_SCSI_EVT_HANDLE_KICK,
+	VHOST_SCSI_HANDLE_KICK,
+	HANDLE_VQ_KICK,
+	VHOST_ADD_USED_AND_SIGNAL,
+	VHOST_ADD_USED_AND_SIGNAL_N,
+	VHOST_SIGNAL,
 	PROBES
 };
 
@@ -152,6 +185,34 @@ static struct probe probes[PROBES] = {
 	[VM_DESTROYED] = { CONTROL(kvm_arch_destroy_vm, KVM, vl_on_kvm_arch_destroy_vm) },
 	[UNIX_STREAM_SENDMSG] = { CONTROL(unix_stream_sendmsg, UNIX, vl_on_unix_stream_sendmsg) },
 	[UNIX_RELEASE] = { CONTROL(unix_release, UNIX, vl_on_unix_release) },
+	[VHOST_VRING_IOCTL] = { RETURN(vhost_vring_ioctl, VHOST, vl_on_vhost_vring_ioctl,
+				       vl_after_vhost_vring_ioctl, struct vl_vring_ioctl) },
+	[VHOST_DEV_CLEANUP] = { CONTROL(vhost_dev_cleanup, VHOST, vl_on_vhost_dev_cleanup) },
+	[VHOST_VQ_INIT_ACCESS] = { CONTROL(vhost_vq_init_access, VHOST,
+					   vl_on_vhost_vq_init_access) },
+	[VHOST_DISABLE_NOTIFY] = { CONTROL(vhost_disable_notify, VHOST,
+					   vl_on_vhost_disable_notify) },
+	[VHOST_WORKER_QUEUE] = { CONTROL(vhost_worker_queue, VHOST, vl_on_vhost_queue) },
+	[VHOST_VQ_WORK_QUEUE] = { CONTROL(vhost_vq_work_queue, VHOST, vl_on_vhost_vq_work_queue) },
+	[VHOST_WORK_QUEUE] = { CONTROL(vhost_work_queue, VHOST, vl_on_vhost_queue) },
+	[HANDLE_TX_KICK] = { VHOST_HOP(handle_tx_kick, VHOST_NET, WAKE, vl_on_vhost_kick) },
+	[HANDLE_RX_KICK] = { VHOST_HOP(handle_rx_kick, VHOST_NET, WAKE, vl_on_vhost_kick) },
+	[VHOST_VSOCK_HANDLE_TX_KICK] = { VHOST_HOP(vhost_vsock_handle_tx_kick, VHOST_VSOCK, WAKE,
+						   vl_on_vhost_kick) },
+	[VHOST_VSOCK_HANDLE_RX_KICK] = { VHOST_HOP(vhost_vsock_handle_rx_kick, VHOST_VSOCK, WAKE,
+						   vl_on_vhost_kick) },
+	[VHOST_SCSI_CTL_HANDLE_KICK] = { VHOST_HOP(vhost_scsi_ctl_handle_kick, VHOST_SCSI, WAKE,
+						   vl_on_vhost_kick) },
+	[VHOST_SCSI_EVT_HANDLE_KICK] = { VHOST_HOP(vhost_scsi_evt_handle_kick, VHOST_SCSI, WAKE,
+						   vl_on_vhost_kick) },
+	[VHOST_SCSI_HANDLE_KICK] = { VHOST_HOP(vhost_scsi_handle_kick, VHOST_SCSI, WAKE,
+					       vl_on_vhost_kick) },
+	[HANDLE_VQ_KICK] = { VHOST_HOP(handle_vq_kick, VHOST_VDPA, WAKE, vl_on_vhost_kick) },
+	[VHOST_ADD_USED_AND_SIGNAL] = { VHOST_HOP(vhost_add_used_and_signal, VHOST, CALL,
+						  vl_on_vhost_signal) },
+	[VHOST_ADD_USED_AND_SIGNAL_N] = { VHOST_HOP(vhost_add_used_and_signal_n, VHOST, CALL,
+						    vl_on_vhost_signal) },
+	[VHOST_SIGNAL] = { VHOST_HOP(vhost_signal, VHOST, CALL, vl_on_vhost_signal) },
 };
 
 /* Protects all of the above but names, and users. Taken inside vl_vrings_lock. */
@@ -215,6 +276,19 @@ unsigned long vl_hooks_missed(void)
 	for (i = 0; i < PROBES; i++)
 		missed += READ_ONCE(probes[i].rp.nmissed);
 	return missed;
+}
+
+/* The function in a table is its first byte, the hook's address may be behind. */
+bool vl_hooks_is_eventfd_write(unsigned long func)
+{
+	unsigned long addr = READ_ONCE(probes[EVENTFD_WRITE].addr);
+
+	return addr && addr - func <= VL_ENTRY_SLACK;
+}
+
+bool vl_hooks_vhost_worker_queue(void)
+{
+	return READ_ONCE(probes[VHOST_WORKER_QUEUE].attached);
 }
 
 static bool is_tracepoint(const struct probe *p)
@@ -545,8 +619,10 @@ static int module_event(struct notifier_block *nb, unsigned long event, void *da
 		else
 			lose_function(&probes[i]);
 	}
-	if (event == MODULE_STATE_GOING)
+	if (event == MODULE_STATE_GOING) {
 		vl_source_forget();
+		vl_vhost_forget();
+	}
 	mutex_unlock(&hooks_lock);
 
 	return NOTIFY_OK;

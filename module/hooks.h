@@ -72,4 +72,40 @@ void vl_on_unix_stream_sendmsg(unsigned long ip, unsigned long parent_ip, struct
 void vl_on_unix_release(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			struct ftrace_regs *fregs);
 
+/* vhost.c */
+
+/**
+ * struct vl_vring_ioctl - A call of vhost_vring_ioctl(), from its entry to its return
+ * @dev:	The device.
+ * @caller:	Where it returns to.
+ * @request:	Which ioctl.
+ * @arg:	A struct vhost_vring_state or vhost_vring_file.
+ */
+struct vl_vring_ioctl {
+	void *dev;
+	unsigned long caller;
+	unsigned int request;
+	struct {
+		u32 index;
+		s32 value;
+	} arg;
+};
+
+int vl_on_vhost_vring_ioctl(struct kretprobe_instance *ri, struct pt_regs *regs);
+int vl_after_vhost_vring_ioctl(struct kretprobe_instance *ri, struct pt_regs *regs);
+void vl_on_vhost_dev_cleanup(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			     struct ftrace_regs *fregs);
+void vl_on_vhost_disable_notify(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+				struct ftrace_regs *fregs);
+void vl_on_vhost_kick(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+		      struct ftrace_regs *fregs);
+void vl_on_vhost_queue(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+		       struct ftrace_regs *fregs);
+void vl_on_vhost_signal(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			struct ftrace_regs *fregs);
+void vl_on_vhost_vq_init_access(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+				struct ftrace_regs *fregs);
+void vl_on_vhost_vq_work_queue(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			       struct ftrace_regs *fregs);
+
 #endif /* _VRINGLAB_HOOKS_H */

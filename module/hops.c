@@ -149,15 +149,32 @@ void vl_hop_kick(struct vl_vring *vring, enum vl_source source)
 	trace_kick(vring->id, source, coalesced, exit_kick_ns);
 }
 
-/* A wake that takes no kick opens nothing: polls may complete for no reason. */
-void vl_hop_wake(struct vl_vring *vring, enum vl_source source)
+static enum vl_counter wake_counter(enum vl_source source)
+{
+	switch (source) {
+	case VL_SOURCE_READ:
+		return VL_WAKES_READ;
+	case VL_SOURCE_VHOST:
+		return VL_WAKES_VHOST;
+	default:
+		return VL_WAKES_IO_URING;
+	}
+}
+
+/*
+ * A wake that takes no kick opens nothing: polls may complete for no reason.
+ *
+ * Return: whether it took one
+ */
+bool vl_hop_wake(struct vl_vring *vring, enum vl_source source)
 {
 	struct vl_flight *flight = stage_take(vring, VL_STAGE_KICK);
+	bool matched = flight;
 	s64 kick_wake_ns = -1;
 
-	vl_count(vring, source == VL_SOURCE_READ ? VL_WAKES_READ : VL_WAKES_IO_URING);
+	vl_count(vring, wake_counter(source));
 
-	if (flight) {
+	if (matched) {
 		flight->wake_ns = ktime_get_mono_fast_ns();
 		kick_wake_ns = vl_stats_span(vring, VRINGLAB_SPAN_KICK_WAKE, flight->kick_ns,
 					     flight->wake_ns);
@@ -173,6 +190,7 @@ void vl_hop_wake(struct vl_vring *vring, enum vl_source source)
 	}
 
 	trace_wake(vring->id, source, kick_wake_ns);
+	return matched;
 }
 
 void vl_hop_call(struct vl_vring *vring, enum vl_source source)
@@ -183,6 +201,8 @@ void vl_hop_call(struct vl_vring *vring, enum vl_source source)
 	s64 wake_call_ns = -1;
 
 	vl_count(vring, call_counter(source));
+	if (source == VL_SOURCE_VHOST)
+		vl_vhost_called(vring);
 
 	if (flight) {
 		wake_call_ns = vl_stats_span(vring, VRINGLAB_SPAN_WAKE_CALL, flight->wake_ns, now);

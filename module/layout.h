@@ -39,6 +39,7 @@ struct nlattr;
 	EM(VHOST_VQ_LAST_AVAIL_IDX, VL_LAYOUT_VHOST, "vhost_virtqueue.last_avail_idx", 2)     \
 	EM(VHOST_VQ_LAST_USED_IDX, VL_LAYOUT_VHOST, "vhost_virtqueue.last_used_idx", 2)       \
 	EM(VHOST_VQ_ACKED_FEATURES, VL_LAYOUT_VHOST, "vhost_virtqueue.acked_features", 8)     \
+	EM(VHOST_VQ_PRIVATE_DATA, VL_LAYOUT_VHOST, "vhost_virtqueue.private_data", 8)         \
 	EM(VHOST_DEV_VQS, VL_LAYOUT_VHOST, "vhost_dev.vqs", 8)                                \
 	EM(VHOST_DEV_NVQS, VL_LAYOUT_VHOST, "vhost_dev.nvqs", 4)                              \
 	EM(VHOST_POLL_WAIT, VL_LAYOUT_VHOST, "vhost_poll.wait", 0)                            \

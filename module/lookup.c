@@ -121,6 +121,7 @@ int vl_lookup_set_vq(struct vl_vring *vring, const void *vq)
 		return -EEXIST;
 
 	if (vring->vq) {
+		vl_vhost_unbind(vring);
 		hlist_del_init_rcu(&vring->vq_node);
 		WRITE_ONCE(vring->vq, NULL);
 		if (vq)

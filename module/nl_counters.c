@@ -31,9 +31,18 @@ static const struct {
 	ONE(KICK_COALESCED),
 	SUM(WAKES, WAKES_READ, WAKES_IO_URING),
 	ONE(WAKES_READ),
+	ONE(WAKES_VHOST),
 	ONE(WAKES_IO_URING),
 	ONE(WAKE_UNMATCHED),
+	ONE(WAKE_SPURIOUS),
 	ONE(WAKE_SUPERSEDED),
+	ONE(REQUEUES),
+	ONE(TAKEN),
+	ONE(USED),
+	ONE(NOTIFIES),
+	ONE(NOTIFIES_SUPPRESSED_FLAGS),
+	ONE(NOTIFIES_SUPPRESSED_EVENT),
+	ONE(NOTIFIES_UNHEARD),
 	SUM(CALLS, CALLS_VHOST, CALLS_OTHER),
 	ONE(CALLS_VHOST),
 	ONE(CALLS_WRITE),
@@ -61,6 +70,7 @@ static bool put_counters(struct sk_buff *skb, const struct vl_vring *vring)
 	unsigned int i, j;
 
 	vl_stats_read_counters(vring, counters);
+	vl_vhost_read(vring, &counters[VL_TAKEN], &counters[VL_USED]);
 	for (i = 0; i < ARRAY_SIZE(counter_attrs); i++) {
 		u64 sum = 0;
 

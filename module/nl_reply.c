@@ -48,7 +48,7 @@ int vl_nl_get(struct sk_buff *skb, struct genl_info *info, const struct nlattr *
 		.seq = info->snd_seq,
 		.admin = netlink_capable(skb, CAP_NET_ADMIN),
 	};
-	const struct vl_vring *vring;
+	struct vl_vring *vring;
 	int ret;
 
 	reply.skb = genlmsg_new(size, GFP_KERNEL);
@@ -57,6 +57,8 @@ int vl_nl_get(struct sk_buff *skb, struct genl_info *info, const struct nlattr *
 
 	mutex_lock(&vl_vrings_lock);
 	vring = vl_vring_find(nla_get_u32(id));
+	if (vring)
+		vl_vhost_settle(vring);
 	ret = vring ? fill(&reply, vring, arg) : -ENOENT;
 	mutex_unlock(&vl_vrings_lock);
 
@@ -102,7 +104,7 @@ int vl_nl_dump_vrings(struct sk_buff *skb, struct netlink_callback *cb, vl_nl_fi
 {
 	struct vl_nl_reply reply = vl_nl_dump_reply(skb, cb);
 	struct vl_nl_dump *dump = vl_nl_dump_of(cb);
-	const struct vl_vring *vring;
+	struct vl_vring *vring;
 	unsigned long id = dump->id;
 	int ret = 0;
 
@@ -114,6 +116,7 @@ int vl_nl_dump_vrings(struct sk_buff *skb, struct netlink_callback *cb, vl_nl_fi
 			dump->arg = 0;
 		dump->id = id;
 
+		vl_vhost_settle(vring);
 		while (dump->arg < nr_args && !ret) {
 			ret = fill(&reply, vring, dump->arg);
 			dump->arg += !ret;

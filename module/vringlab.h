@@ -27,6 +27,8 @@
 
 #include <linux/vringlab.h>
 
+#include "vhost.h"
+
 struct eventfd_ctx;
 struct file;
 struct kvm;
@@ -47,9 +49,18 @@ enum vl_counter {
 	VL_KICKS_OTHER,
 	VL_KICK_COALESCED,
 	VL_WAKES_READ,
+	VL_WAKES_VHOST,
 	VL_WAKES_IO_URING,
 	VL_WAKE_UNMATCHED,
+	VL_WAKE_SPURIOUS,
 	VL_WAKE_SUPERSEDED,
+	VL_REQUEUES,
+	VL_TAKEN,
+	VL_USED,
+	VL_NOTIFIES,
+	VL_NOTIFIES_SUPPRESSED_FLAGS,
+	VL_NOTIFIES_SUPPRESSED_EVENT,
+	VL_NOTIFIES_UNHEARD,
 	VL_CALLS_VHOST,
 	VL_CALLS_WRITE,
 	VL_CALLS_IO_URING,
@@ -191,10 +202,11 @@ struct vl_eventfd {
  * @in_device:	In the list of @device's.
  * @queue:	Number of the virtqueue in @device.
  * @num:	Its size; 0 while unknown.
+ * @vhost:	What vhost does on it.
  * @free_work:	Frees it, after a grace period.
  *
- * From @id on all but @flights is constant while it is published, except that
- * vl_vrings_lock protects @eventfds, @vq and what follows it.
+ * From @id on all but @flights and @vhost is constant while it is published, except
+ * that vl_vrings_lock protects @eventfds, @vq and what follows it.
  */
 struct vl_vring {
 	unsigned long stage[VL_STAGES] ____cacheline_aligned;
@@ -221,6 +233,7 @@ struct vl_vring {
 	struct list_head in_device;
 	u32 queue;
 	u32 num;
+	struct vl_vhost vhost;
 	struct rcu_work free_work;
 };
 
@@ -299,11 +312,13 @@ int vl_hooks_discover(struct netlink_ext_ack *extack);
 void vl_hooks_undiscover(void);
 bool vl_hooks_info(unsigned int i, struct vl_probe_info *info);
 unsigned long vl_hooks_irqfd_inject(void);
+bool vl_hooks_is_eventfd_write(unsigned long func);
+bool vl_hooks_vhost_worker_queue(void);
 
 /* hops.c */
 
 void vl_hop_kick(struct vl_vring *vring, enum vl_source source);
-void vl_hop_wake(struct vl_vring *vring, enum vl_source source);
+bool vl_hop_wake(struct vl_vring *vring, enum vl_source source);
 void vl_hop_call(struct vl_vring *vring, enum vl_source source);
 void vl_hop_inject(struct vl_vring *vring, struct kvm *kvm, u32 vcpu_id, u8 vector, bool deferred);
 void vl_hop_entry(struct vl_vring *vring, u32 vcpu_id);

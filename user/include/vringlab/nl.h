@@ -42,12 +42,30 @@ struct vlnl;
 	  "times the back-end took the kick")				\
 	X(WAKES_READ, "wakes-read",					\
 	  "wakes by a read of the kick eventfd")			\
+	X(WAKES_VHOST, "wakes-vhost",	\
+	  "wakes by vhost's worker")	\
 	X(WAKES_IO_URING, "wakes-io-uring",				\
 	  "wakes by an io_uring completion")				\
 	X(WAKE_UNMATCHED, "wake-unmatched",				\
 	  "wakes with no kick to take")					\
+	X(WAKE_SPURIOUS, "wake-spurious",	\
+	  "wakes of vhost's worker for nothing")	\
 	X(WAKE_SUPERSEDED, "wake-superseded",				\
 	  "wakes that led to no call before the next one")		\
+	X(REQUEUES, "requeues",	\
+	  "times vhost queued its handler by itself")	\
+	X(TAKEN, "taken",	\
+	  "descriptor chains vhost has taken")	\
+	X(USED, "used",	\
+	  "used elements vhost has pushed")	\
+	X(NOTIFIES, "notifies",	\
+	  "times vhost decided whether to call")	\
+	X(NOTIFIES_SUPPRESSED_FLAGS, "notifies-suppressed-flags",	\
+	  "calls the driver suppressed by its flag")	\
+	X(NOTIFIES_SUPPRESSED_EVENT, "notifies-suppressed-event",	\
+	  "calls the driver suppressed by event index")	\
+	X(NOTIFIES_UNHEARD, "notifies-unheard",	\
+	  "decisions whose outcome is not known")	\
 	X(CALLS, "calls",						\
 	  "signals of the call eventfd")				\
 	X(CALLS_VHOST, "calls-vhost",					\

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/vhost.h>
+
+#include "t_vhost.h"
+
+#define GPA UINT64_C(0x40000000)
+#define RINGS_BYTES (64u << 10)
+#define BUFS_BYTES (T_VHOST_NUM * T_VHOST_BUF)
+#define QUEUE_BYTES (RINGS_BYTES + BUFS_BYTES)
+#define MEM_BYTES (T_VHOST_QUEUES_MAX * QUEUE_BYTES)
+
+static int request(const struct t_vhost *v, unsigned long nr, void *arg)
+{
+	return ioctl(v->fd, nr, arg) < 0 ? -errno : 0;
+}
+
+static int set_memory(struct t_vhost *v)
+{
+	struct {
+		struct vhost_memory head;
+		struct vhost_memory_region region;
+	} table = { .head.nregions = 1 };
+
+	table.region.guest_phys_addr = GPA;
+	table.region.memory_size = MEM_BYTES;
+	table.region.userspace_addr = (uintptr_t)v->mem;
+	return request(v, VHOST_SET_MEM_TABLE, &table);
+}
+
+static void place_queues(struct t_vhost *v)
+{
+	for (unsigned int i = 0; i < T_VHOST_QUEUES_MAX; i++) {
+		struct t_vhost_queue *q = &v->queues[i];
+
+		q->layout = vring_layout_host(T_VHOST_NUM, false, v->mem + i * QUEUE_BYTES);
+		q->bufs = v->mem + i * QUEUE_BYTES + RINGS_BYTES;
+		q->bufs_gpa = GPA + i * QUEUE_BYTES + RINGS_BYTES;
+		q->kick = -1;
+		q->call = -1;
+	}
+}
+
+int t_vhost_open(struct t_vhost *v, const char *path, uint64_t features)
+{
+	int ret;
+
+	memset(v, 0, sizeof(*v));
+	v->features = features;
+	v->fd = open(path, O_RDWR | O_CLOEXEC);
+	v->mem = mmap(NULL, MEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (v->mem == MAP_FAILED)
+		v->mem = NULL;
+	if (v->fd < 0 || !v->mem)
+		return -errno;
+	place_queues(v);
+	ret = request(v, VHOST_SET_OWNER, NULL);
+	if (!ret)
+		ret = request(v, VHOST_SET_FEATURES, &v->features);
+	return ret ? ret : set_memory(v);
+}
+
+void t_vhost_close(struct t_vhost *v)
+{
+	if (!v->mem)
+		return;
+	close(v->fd);
+	for (unsigned int i = 0; i < T_VHOST_QUEUES_MAX; i++) {
+		close(v->queues[i].kick);
+		close(v->queues[i].call);
+	}
+	munmap(v->mem, MEM_BYTES);
+	v->mem = NULL;
+}
+
+int t_vhost_ring(struct t_vhost *v, unsigned int queue)
+{
+	struct t_vhost_queue *q = &v->queues[queue];
+	struct vring_drv_config config = {
+		.ring = q->layout,
+		.features = v->features,
+		.slots = q->slots,
+	};
+	struct vhost_vring_state state = { .index = queue, .num = T_VHOST_NUM };
+	struct vhost_vring_addr addr = {
+		.index = queue,
+		.desc_user_addr = (uintptr_t)q->layout.desc,
+		.avail_user_addr = (uintptr_t)q->layout.avail,
+		.used_user_addr = (uintptr_t)q->layout.used,
+	};
+	int ret;
+
+	vring_drv_init(&q->drv, &config);
+	ret = request(v, VHOST_SET_VRING_NUM, &state);
+	state.num = 0;
+	if (!ret)
+		ret = request(v, VHOST_SET_VRING_BASE, &state);
+	return ret ? ret : request(v, VHOST_SET_VRING_ADDR, &addr);
+}
+
+int t_vhost_fds(struct t_vhost *v, unsigned int queue, int kick, int call)
+{
+	struct t_vhost_queue *q = &v->queues[queue];
+	struct vhost_vring_file file = { .index = queue, .fd = kick };
+	int ret;
+
+	ret = request(v, VHOST_SET_VRING_KICK, &file);
+	file.fd = call;
+	if (!ret)
+		ret = request(v, VHOST_SET_VRING_CALL, &file);
+	if (ret)
+		return ret;
+	q->kick = kick;
+	q->call = call;
+	return 0;
+}
+
+uint8_t *t_vhost_buf(struct t_vhost *v, unsigned int queue)
+{
+	struct t_vhost_queue *q = &v->queues[queue];
+
+	return q->bufs + q->next % T_VHOST_NUM * T_VHOST_BUF;
+}
+
+int t_vhost_add(struct t_vhost *v, unsigned int queue, uint32_t len, bool in)
+{
+	struct t_vhost_queue *q = &v->queues[queue];
+	struct vring_buf buf = {
+		.gpa = q->bufs_gpa + q->next % T_VHOST_NUM * T_VHOST_BUF,
+		.len = len,
+	};
+	int ret = vring_drv_add(&q->drv, &buf, !in, in);
+
+	if (ret >= 0)
+		q->next++;
+	return ret;
+}
+
+int t_vhost_kick(struct t_vhost *v, unsigned int queue)
+{
+	struct t_vhost_queue *q = &v->queues[queue];
+
+	if (eventfd_write(q->kick, 1))
+		return -errno;
+	q->kicks++;
+	return 0;
+}
+
+bool t_vhost_wants_kick(struct t_vhost *v, unsigned int queue)
+{
+	const struct t_vhost_queue *q = &v->queues[queue];
+	const struct vring_used *used = q->layout.used;
+	const uint16_t *avail_event = (const uint16_t *)&used->ring[T_VHOST_NUM];
+
+	if (v->features & (UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX))
+		return __atomic_load_n(avail_event, __ATOMIC_ACQUIRE) == q->drv.avail_idx;
+	return !(__atomic_load_n(&used->flags, __ATOMIC_ACQUIRE) & VRING_USED_F_NO_NOTIFY);
+}
+
+int64_t t_vhost_reap(struct t_vhost *v, unsigned int queue)
+{
+	struct t_vhost_queue *q = &v->queues[queue];
+	uint32_t written;
+	int ret;
+
+	while ((ret = vring_drv_get(&q->drv, &written)) >= 0)
+		q->used++;
+	return ret == -EAGAIN ? (int64_t)q->used : ret;
+}
+
+uint64_t t_vhost_calls(struct t_vhost *v, unsigned int queue)
+{
+	struct t_vhost_queue *q = &v->queues[queue];
+	eventfd_t value;
+
+	if (!eventfd_read(q->call, &value))
+		q->calls += value;
+	return q->calls;
+}
