@@ -12,6 +12,7 @@
 #include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/irq_work.h>
+#include <linux/mm_types.h>
 #include <linux/mutex.h>
 #include <linux/string.h>
 #include <linux/workqueue.h>
@@ -69,6 +70,31 @@ u64 vl_found_lost(void)
 	return atomic64_read(&lost) + vl_hooks_missed();
 }
 
+/* A worker of vhost's up to 6.3 is a kernel thread that has borrowed its owner's mm. */
+static struct task_struct *whose(void)
+{
+	struct task_struct *owner = NULL;
+
+#ifdef CONFIG_MEMCG
+	if (current->flags & PF_KTHREAD && current->mm)
+		owner = rcu_dereference_sched(current->mm->owner);
+#endif
+	return owner ?: current;
+}
+
+static void note_process(struct vl_found *found)
+{
+	struct task_struct *task;
+
+	vl_path_enter();
+	task = whose();
+	found->tgid = task->tgid;
+	/* The leader's name; it is as old as the process. */
+	memcpy(found->comm, task->group_leader->comm, sizeof(found->comm));
+	found->comm[sizeof(found->comm) - 1] = '\0';
+	vl_path_leave();
+}
+
 /*
  * Return: a record that is zero but for who is current, NULL if there is none
  */
@@ -84,10 +110,7 @@ struct vl_found *vl_found_get(void (*apply)(struct vl_found *found))
 			continue;
 		memset(found, 0, sizeof(*found));
 		found->apply = apply;
-		found->tgid = current->tgid;
-		/* The leader's name; it is as old as the process. */
-		memcpy(found->comm, current->group_leader->comm, sizeof(found->comm));
-		found->comm[sizeof(found->comm) - 1] = '\0';
+		note_process(found);
 		return found;
 	}
 

@@ -5,11 +5,13 @@
  */
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
+#include <linux/kvm.h>
 #include <linux/vhost.h>
 #include <linux/virtio_net.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <vringlab/link.h>
@@ -390,6 +392,124 @@ TEST_F_TIMEOUT(net, receiving_takes_and_uses_as_many_as_there_are_frames, SLOW)
 			      T_CNT(&self->s, NOTIFIES));
 }
 
+/* A guest in real mode that kicks, and tells that it has; over and over. */
+#define DOORBELL 0x510
+#define EXIT_PORT 0xf4
+#define GUEST_BYTES 4096
+#define GSI 24
+
+/* mov $0x510, %dx; out %ax, %dx; out %al, $0xf4; jmp back */
+static const uint8_t guest_code[] = { 0xba, 0x10, 0x05, 0xef, 0xe6, 0xf4, 0xeb, 0xf8 };
+
+struct guest {
+	int kvm;
+	int vm;
+	int vcpu;
+	uint8_t *mem;
+	struct kvm_run *run;
+	size_t run_bytes;
+};
+
+static void start_guest(struct __test_metadata *_metadata, struct guest *guest)
+{
+	struct kvm_userspace_memory_region region = { .memory_size = GUEST_BYTES };
+	struct kvm_regs regs = { .rflags = 2 };
+	struct kvm_sregs sregs;
+
+	guest->vm = ioctl(guest->kvm, KVM_CREATE_VM, 0);
+	ASSERT_LE(0, guest->vm);
+	ASSERT_EQ(0, ioctl(guest->vm, KVM_SET_TSS_ADDR, 0xfffbd000));
+	ASSERT_EQ(0, ioctl(guest->vm, KVM_CREATE_IRQCHIP, 0));
+	guest->mem =
+		mmap(NULL, GUEST_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)guest->mem);
+	memcpy(guest->mem, guest_code, sizeof(guest_code));
+	region.userspace_addr = (uintptr_t)guest->mem;
+	ASSERT_EQ(0, ioctl(guest->vm, KVM_SET_USER_MEMORY_REGION, &region));
+	guest->vcpu = ioctl(guest->vm, KVM_CREATE_VCPU, 0);
+	ASSERT_LE(0, guest->vcpu);
+	guest->run_bytes = ioctl(guest->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	guest->run =
+		mmap(NULL, guest->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, guest->vcpu, 0);
+	ASSERT_NE(MAP_FAILED, (void *)guest->run);
+	ASSERT_EQ(0, ioctl(guest->vcpu, KVM_GET_SREGS, &sregs));
+	sregs.cs.base = 0;
+	sregs.cs.selector = 0;
+	ASSERT_EQ(0, ioctl(guest->vcpu, KVM_SET_SREGS, &sregs));
+	ASSERT_EQ(0, ioctl(guest->vcpu, KVM_SET_REGS, &regs));
+}
+
+static void stop_guest(struct guest *guest)
+{
+	munmap(guest->run, guest->run_bytes);
+	munmap(guest->mem, GUEST_BYTES);
+	close(guest->vcpu);
+	close(guest->vm);
+	close(guest->kvm);
+}
+
+/* One kick of the guest's. */
+static void run_guest(struct __test_metadata *_metadata, struct guest *guest)
+{
+	int ret;
+
+	do
+		ret = ioctl(guest->vcpu, KVM_RUN, 0);
+	while (ret && errno == EINTR);
+	ASSERT_EQ(0, ret);
+	ASSERT_EQ(KVM_EXIT_IO, (int)guest->run->exit_reason);
+	ASSERT_EQ(EXIT_PORT, guest->run->io.port);
+}
+
+TEST_F_TIMEOUT(net, a_guest_kicks_and_is_called_through_kvm, SLOW)
+{
+	struct guest guest = { .kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC) };
+	struct kvm_ioeventfd io = { .addr = DOORBELL, .len = 2, .flags = KVM_IOEVENTFD_FLAG_PIO };
+	struct kvm_irqfd irqfd = { .gsi = GSI };
+
+	if (guest.kvm < 0)
+		SKIP(return, "needs /dev/kvm (%s): load kvm_amd or kvm_intel", strerror(errno));
+	start_guest(_metadata, &guest);
+	start(_metadata, self, 0);
+	io.fd = self->v.queues[TX].kick;
+	ASSERT_EQ(0, ioctl(guest.vm, KVM_IOEVENTFD, &io));
+	irqfd.fd = self->v.queues[TX].call;
+	ASSERT_EQ(0, ioctl(guest.vm, KVM_IRQFD, &irqfd));
+	for (uint64_t i = 1; i <= ROUNDS; i++) {
+		stage_tx(_metadata, self);
+		run_guest(_metadata, &guest);
+		wait_used(_metadata, self, TX, i);
+	}
+	stats(_metadata, self, TX);
+	EXPECT_EQ((uint64_t)ROUNDS, T_CNT(&self->s, KICKS_KVM));
+	EXPECT_EQ((uint64_t)ROUNDS, T_CNT(&self->s, KICKS));
+	EXPECT_EQ((uint64_t)ROUNDS, T_CNT(&self->s, WAKES_VHOST));
+	EXPECT_EQ((uint64_t)ROUNDS, T_CNT(&self->s, TAKEN));
+	EXPECT_EQ((uint64_t)ROUNDS, T_CNT(&self->s, USED));
+	EXPECT_EQ((uint64_t)ROUNDS, T_CNT(&self->s, NOTIFIES));
+	EXPECT_EQ((uint64_t)ROUNDS, T_CNT(&self->s, CALLS_VHOST));
+	stop_guest(&guest);
+}
+
+TEST_F_TIMEOUT(net, a_device_closed_under_load_goes_with_its_vrings, SLOW)
+{
+	start(_metadata, self, 0);
+	for (int i = 0; i < 200; i++)
+		ASSERT_LE(0, t_vhost_add(&self->v, RX, T_VHOST_BUF, true));
+	ASSERT_EQ(0, t_vhost_kick(&self->v, RX));
+	for (int i = 0; i < 20; i++) {
+		for (int j = 0; j < 10; j++)
+			stage_tx(_metadata, self);
+		ASSERT_EQ(0, t_vhost_kick(&self->v, TX));
+		send_frames(_metadata, self, 5);
+	}
+	/* Neither is waited for. */
+	t_vhost_close(&self->v);
+	for (unsigned int i = RX; i <= TX; i++)
+		EXPECT_TRUE(EVENTUALLY(
+			!find_queue(&self->g, VRINGLAB_BACKEND_VHOST_NET, i, &self->vring[i])));
+}
+
 TEST_F_TIMEOUT(net, another_ring_of_the_same_device_counts_on, SLOW)
 {
 	start(_metadata, self, 0);
@@ -428,7 +548,10 @@ TEST_F_TIMEOUT(net, a_device_from_before_is_found_at_its_first_hit, SLOW)
 		usleep(1000);
 	}
 	ASSERT_TRUE(
-		EVENTUALLY(is_ready(&self->g, VRINGLAB_BACKEND_VHOST_NET, TX, &self->vring[TX])));
+		EVENTUALLY(is_ready(&self->g, VRINGLAB_BACKEND_VHOST_NET, TX, &self->vring[TX])))
+	{
+		print_vrings(&self->g);
+	}
 	EXPECT_EQ(T_VHOST_NUM, self->vring[TX].size);
 	/* One more: it is not known before that whether its members may be read. */
 	send_one_by_one(_metadata, self, 1, false);
