@@ -29,10 +29,11 @@
 #include "compat.h"
 #include "found.h"
 #include "hooks.h"
+#include "source.h"
 
 static void signalled(struct vl_eventfd *eventfd)
 {
-	enum vl_source source = vl_source_take(eventfd->ctx);
+	enum vl_source source = vl_source_take(eventfd);
 
 	if (eventfd->role == VL_ROLE_KICK)
 		vl_hop_kick(eventfd->vring, source);
@@ -82,14 +83,17 @@ void vl_eventfd_signalled(struct eventfd_ctx *ctx)
 	vl_path_leave();
 }
 
-static void signalling(struct eventfd_ctx *ctx, unsigned long caller)
+static __always_inline void signalling(struct eventfd_ctx *ctx, unsigned long caller)
 {
+	struct vl_eventfd *eventfd;
+
 	if (!vl_lookup_maybe(ctx))
 		return;
 
 	vl_path_enter();
-	if (vl_lookup_eventfd(ctx))
-		vl_source_note(ctx, caller);
+	eventfd = vl_lookup_eventfd(ctx);
+	if (eventfd)
+		vl_source_note(eventfd, vl_source_of(caller));
 	vl_path_leave();
 }
 

@@ -25,6 +25,7 @@
 #include <linux/tracepoint.h>
 #include <linux/workqueue.h>
 
+#include "clock.h"
 #include "compat.h"
 #include "hooks.h"
 #include "layout.h"
@@ -427,11 +428,26 @@ static void detach(struct probe *p)
 	p->attached = false;
 }
 
-/* Functions come first: kvm.c relies on irqfd_wakeup() being seen before accepts. */
+static bool any_attached(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < PROBES; i++)
+		if (probes[i].attached)
+			return true;
+	return false;
+}
+
+/*
+ * Functions come first: kvm.c relies on irqfd_wakeup() being seen before accepts.
+ * A detach may still be due, and handlers then go on with the clock they have.
+ */
 static void attach_wanted(void)
 {
 	unsigned int i;
 
+	if (!any_attached())
+		vl_clock_start();
 	for (i = 0; i < PROBES; i++)
 		if (is_wanted(&probes[i]))
 			attach(&probes[i]);

@@ -24,16 +24,17 @@
 #include "vringlab.h"
 
 #include <linux/atomic.h>
-#include <linux/timekeeping.h>
 
+#include "clock.h"
+#include "stats.h"
 #include "trace.h"
 
-static struct vl_flight *flight_open(struct vl_vring *vring)
+static __always_inline struct vl_flight *flight_open(struct vl_vring *vring)
 {
-	unsigned long free = ~READ_ONCE(vring->busy);
-	unsigned int bit;
+	unsigned long free;
 
-	for_each_set_bit(bit, &free, VL_FLIGHTS) {
+	while ((free = ~READ_ONCE(vring->busy))) {
+		unsigned int bit = __ffs(free);
 		struct vl_flight *flight = &vring->flights[bit];
 
 		if (test_and_set_bit(bit, &vring->busy))
@@ -59,10 +60,7 @@ static bool stage_occupied(const struct vl_vring *vring, enum vl_stage stage)
 static struct vl_flight *stage_swap(struct vl_vring *vring, enum vl_stage stage,
 				    struct vl_flight *flight)
 {
-	unsigned long index = flight ? flight - vring->flights + 1 : 0;
-
-	index = xchg(&vring->stage[stage], index);
-	return index ? &vring->flights[index - 1] : NULL;
+	return xchg(&vring->stage[stage], flight);
 }
 
 static struct vl_flight *stage_take(struct vl_vring *vring, enum vl_stage stage)
@@ -71,9 +69,10 @@ static struct vl_flight *stage_take(struct vl_vring *vring, enum vl_stage stage)
 }
 
 /* On failure, an earlier record is still there, and the flight is closed. */
-static bool stage_put(struct vl_vring *vring, enum vl_stage stage, struct vl_flight *flight)
+static __always_inline bool stage_put(struct vl_vring *vring, enum vl_stage stage,
+				      struct vl_flight *flight)
 {
-	if (!cmpxchg(&vring->stage[stage], 0, flight - vring->flights + 1))
+	if (likely(!cmpxchg(&vring->stage[stage], NULL, flight)))
 		return true;
 
 	flight_close(vring, flight);
@@ -126,7 +125,7 @@ static s64 exit_span(struct vl_vring *vring, u64 now)
  */
 void vl_hop_kick(struct vl_vring *vring, enum vl_source source)
 {
-	u64 now = ktime_get_mono_fast_ns();
+	u64 now = vl_now_ns();
 	bool coalesced = true;
 	s64 exit_kick_ns = -1;
 
@@ -175,7 +174,7 @@ bool vl_hop_wake(struct vl_vring *vring, enum vl_source source)
 	vl_count(vring, wake_counter(source));
 
 	if (matched) {
-		flight->wake_ns = ktime_get_mono_fast_ns();
+		flight->wake_ns = vl_now_ns();
 		kick_wake_ns = vl_stats_span(vring, VRINGLAB_SPAN_KICK_WAKE, flight->kick_ns,
 					     flight->wake_ns);
 
@@ -196,7 +195,7 @@ bool vl_hop_wake(struct vl_vring *vring, enum vl_source source)
 void vl_hop_call(struct vl_vring *vring, enum vl_source source)
 {
 	struct vl_flight *flight = stage_take(vring, VL_STAGE_WAKE);
-	u64 now = ktime_get_mono_fast_ns();
+	u64 now = vl_now_ns();
 	bool coalesced = false;
 	s64 wake_call_ns = -1;
 
@@ -227,7 +226,7 @@ void vl_hop_call(struct vl_vring *vring, enum vl_source source)
 void vl_hop_inject(struct vl_vring *vring, struct kvm *kvm, u32 vcpu_id, u8 vector, bool deferred)
 {
 	struct vl_flight *flight = stage_take(vring, VL_STAGE_CALL);
-	u64 now = ktime_get_mono_fast_ns();
+	u64 now = vl_now_ns();
 	bool coalesced = false;
 	s64 call_inject_ns = -1;
 
@@ -267,7 +266,7 @@ void vl_hop_entry(struct vl_vring *vring, u32 vcpu_id)
 	if (WARN_ON_ONCE(!flight))
 		return;
 
-	now = ktime_get_mono_fast_ns();
+	now = vl_now_ns();
 	vl_count(vring, VL_ENTRIES);
 	inject_entry_ns = vl_stats_span(vring, VRINGLAB_SPAN_INJECT_ENTRY, flight->inject_ns, now);
 	if (flight->kick_ns)

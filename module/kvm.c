@@ -17,8 +17,8 @@
 #include <linux/kvm_irqfd.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
-#include <linux/timekeeping.h>
 
+#include "clock.h"
 #include "compat.h"
 #include "found.h"
 #include "hooks.h"
@@ -54,7 +54,7 @@ void vl_on_kvm_exit(void *data, struct kvm_vcpu *vcpu, u32 isa)
 
 	vl_path_enter();
 	last = this_cpu_ptr(&last_exit);
-	last->ns = ktime_get_mono_fast_ns();
+	last->ns = vl_now_ns();
 	last->migrations = current->se.nr_migrations;
 	last->task = current;
 	vl_path_leave();

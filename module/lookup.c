@@ -25,18 +25,6 @@ static struct hlist_head *wake_bucket(u64 user_data, pid_t tgid)
 	return &wakes[hash_64(user_data + tgid, WAKE_BITS)];
 }
 
-struct vl_eventfd *vl_lookup_eventfd(const struct eventfd_ctx *ctx)
-{
-	struct vl_eventfd *eventfd;
-
-	hlist_for_each_entry_rcu(eventfd, vl_lookup_bucket(ctx), node,
-				 lockdep_is_held(&vl_vrings_lock))
-		if (eventfd->ctx == ctx)
-			return eventfd;
-
-	return NULL;
-}
-
 int vl_lookup_add_eventfd(struct vl_eventfd *eventfd)
 {
 	lockdep_assert_held(&vl_vrings_lock);

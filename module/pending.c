@@ -3,10 +3,10 @@
  * Which vrings wait for which vCPU to enter the guest.
  *
  * Every guest entry of every VM asks here, so the answer "none" is one load: a
- * vCPU hashes to a bucket, and the bucket knows how many wait in it. A bucket has
- * a bit for each vring there can be. It is therefore never full, and an entry
- * takes out its own vrings without touching those of the other vCPUs in the
- * bucket.
+ * vCPU hashes to a bucket, and the bucket's word is 0. One vring waits in the word
+ * itself. Any more have a bit each in a set that has one for every vring there can
+ * be: a bucket is never full, and an entry takes out its own vrings without
+ * touching those of the other vCPUs in it.
  */
 #include "vringlab.h"
 
@@ -17,10 +17,18 @@
 
 #define PENDING_BITS 8
 
+/**
+ * struct pending - A bucket
+ * @word:	Index + 1 of a vring in the lower half, else 0; number of bits in
+ *		@more in the upper half, never too low.
+ * @more:	By index.
+ */
 struct pending {
-	atomic_t nr;
-	DECLARE_BITMAP(vrings, VL_VRINGS_MAX);
+	atomic64_t word;
+	DECLARE_BITMAP(more, VL_VRINGS_MAX);
 } ____cacheline_aligned;
+
+#define ONE_MORE BIT_ULL(32)
 
 static struct pending buckets[1 << PENDING_BITS];
 
@@ -29,63 +37,81 @@ static struct pending *bucket_of(u64 target)
 	return &buckets[hash_64(target, PENDING_BITS)];
 }
 
-/* The count goes up before the bit and down after it: it is never too low. */
+/* Only the vCPU that a vring waits for takes it out, or whoever ends the vring. */
 static bool remove(struct pending *p, unsigned int index)
 {
-	if (!test_and_clear_bit(index, p->vrings))
+	s64 word = atomic64_read(&p->word);
+
+	while ((u32)word == index + 1)
+		if (atomic64_try_cmpxchg(&p->word, &word, word & ~(s64)U32_MAX))
+			return true;
+
+	if (!(word >> 32) || !test_and_clear_bit(index, p->more))
 		return false;
-	atomic_dec(&p->nr);
+	atomic64_sub(ONE_MORE, &p->word);
 	return true;
 }
 
 /*
  * Called by the one handler that put a record into VL_STAGE_INJECT; nobody else
- * can until that record was taken, which needs the bit set here. @target is
- * stable while the bit is set for the same reason.
+ * can until that record was taken, which needs what is set here. @target is
+ * stable until then for the same reason. All updates of the word are ordered, so
+ * that @target is seen with it.
  */
 void vl_pending_add(struct vl_vring *vring, u64 target)
 {
 	struct pending *p = bucket_of(target);
+	s64 word = atomic64_read(&p->word);
 
 	WRITE_ONCE(vring->target, target);
-	atomic_inc(&p->nr);
-	/* Orders @target before the bit, for vl_pending_entry(). */
-	smp_mb__before_atomic();
-	set_bit(vring->index, p->vrings);
+	while (!(u32)word)
+		if (atomic64_try_cmpxchg(&p->word, &word, word | (vring->index + 1)))
+			return;
+
+	atomic64_add_return(ONE_MORE, &p->word);
+	set_bit(vring->index, p->more);
 }
 
-static void enter(struct pending *p, u64 target, u32 vcpu_id)
+/*
+ * A vCPU enters on one CPU at a time, so nobody else takes out what matches, and
+ * what does not match stays.
+ */
+static void enter_one(struct pending *p, unsigned int index, u64 target, u32 vcpu_id)
+{
+	struct vl_vring *vring = rcu_dereference_sched(vl_vrings[index]);
+
+	if (vring && READ_ONCE(vring->target) == target && remove(p, index))
+		vl_hop_entry(vring, vcpu_id);
+}
+
+static noinline void enter_more(struct pending *p, u64 target, u32 vcpu_id)
 {
 	unsigned int index;
 
-	for_each_set_bit(index, p->vrings, VL_VRINGS_MAX) {
-		struct vl_vring *vring = rcu_dereference_sched(vl_vrings[index]);
-
-		/*
-		 * A vCPU enters on one CPU at a time, so nobody else takes out
-		 * what matches, and what does not match stays.
-		 */
-		if (vring && READ_ONCE(vring->target) == target && remove(p, index))
-			vl_hop_entry(vring, vcpu_id);
-	}
+	for_each_set_bit(index, p->more, VL_VRINGS_MAX)
+		enter_one(p, index, target, vcpu_id);
 }
 
 void vl_pending_entry(u64 target, u32 vcpu_id)
 {
 	struct pending *p = bucket_of(target);
+	s64 word = atomic64_read(&p->word);
 
-	if (likely(!atomic_read(&p->nr)))
+	if (likely(!word))
 		return;
 
 	vl_path_enter();
-	enter(p, target, vcpu_id);
+	if ((u32)word)
+		enter_one(p, (u32)word - 1, target, vcpu_id);
+	if (word >> 32)
+		enter_more(p, target, vcpu_id);
 	vl_path_leave();
 }
 
 /*
  * The vring is out of vl_vrings[] and of the lookups, and a grace period has
- * passed: no handler adds it or finds it any more, nor still uses it. Its bit may
- * be left, and must go before the index is given to another.
+ * passed: no handler adds it or finds it any more, nor still uses it. It may be
+ * left here, and must go before the index is given to another.
  */
 void vl_pending_del(struct vl_vring *vring)
 {

@@ -8,8 +8,6 @@
 #include <linux/gfp.h>
 #include <linux/string.h>
 
-#include "hist.h"
-
 struct vl_stats __percpu *vl_stats_alloc(void)
 {
 	struct vl_stats __percpu *stats;
@@ -27,14 +25,12 @@ struct vl_stats __percpu *vl_stats_alloc(void)
 }
 
 /*
- * The loops end: each turn means that this CPU's value moved further towards
- * ours, by an interrupt that came in between.
+ * Rare after a while. The loops end: each turn means that this CPU's value moved
+ * further towards ours, by an interrupt that came in between.
  */
-static void record(struct vl_span_stats __percpu *s, u64 ns)
+void vl_stats_bounds(struct vl_span_stats __percpu *s, u64 ns)
 {
 	u64 old, seen;
-
-	this_cpu_add(s->sum_ns, ns);
 
 	for (old = this_cpu_read(s->min_ns); ns < old; old = seen) {
 		seen = this_cpu_cmpxchg(s->min_ns, old, ns);
@@ -46,25 +42,6 @@ static void record(struct vl_span_stats __percpu *s, u64 ns)
 		if (seen == old)
 			break;
 	}
-	/* What is counted has its minimum and maximum: see vl_stats_read_span(). */
-	smp_wmb();
-	this_cpu_inc(s->buckets[vl_hist_index(ns)]);
-}
-
-/*
- * Return: the span's length, or -1 when it ended before it began
- */
-s64 vl_stats_span(struct vl_vring *vring, enum vringlab_span span, u64 from_ns, u64 to_ns)
-{
-	s64 ns = to_ns - from_ns;
-
-	if (unlikely(ns < 0)) {
-		vl_count(vring, VL_ACAUSAL);
-		return -1;
-	}
-
-	record(&vring->stats->spans[span], ns);
-	return ns;
 }
 
 void vl_stats_read_counters(const struct vl_vring *vring, u64 counters[VL_COUNTERS])
@@ -96,7 +73,7 @@ u64 vl_stats_read_span(const struct vl_vring *vring, enum vringlab_span span,
 
 		for (i = 0; i < VRINGLAB_HIST_BUCKETS; i++)
 			sum->buckets[i] += READ_ONCE(s->buckets[i]);
-		/* Pairs with the one in record(). */
+		/* Pairs with the one in vl_stats_span(). */
 		smp_rmb();
 		sum->sum_ns += READ_ONCE(s->sum_ns);
 		sum->min_ns = min(sum->min_ns, READ_ONCE(s->min_ns));

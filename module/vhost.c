@@ -25,6 +25,7 @@
 #include "found.h"
 #include "hooks.h"
 #include "layout.h"
+#include "stats.h"
 
 /* Virtqueues of a device; vhost-scsi has the most, 1024 and two. */
 #define VQS_MAX 2048

@@ -17,6 +17,7 @@
 #include <linux/virtio_ring.h>
 
 #include "layout.h"
+#include "stats.h"
 
 /* A count: 47 bits; whether it is in step with the index; and that. */
 #define INDEX_BITS 16

@@ -16,10 +16,12 @@
 
 #include <linux/bitops.h>
 #include <linux/hash.h>
-#include <linux/list.h>
+#include <linux/lockdep.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/poll.h>
 #include <linux/preempt.h>
+#include <linux/rculist.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -134,7 +136,7 @@ struct vl_flight {
 	u64 inject_ns;
 };
 
-/* A stage holds the flight whose last stamp is of this hop. */
+/* A stage points to the flight whose last stamp is of this hop. */
 enum vl_stage { VL_STAGE_KICK, VL_STAGE_WAKE, VL_STAGE_CALL, VL_STAGE_INJECT, VL_STAGES };
 
 /*
@@ -149,6 +151,8 @@ struct vl_device;
 struct vl_vring;
 struct vl_vring_req;
 
+#define VL_NOTES 4
+
 /**
  * struct vl_eventfd - An eventfd in its role for a vring
  * @node:	In the bucket of @ctx.
@@ -157,6 +161,7 @@ struct vl_vring_req;
  * @vring:	Which lives longer: both are freed after a grace period.
  * @told:	The last signal was seen in @wqh, ahead of all irqfds. Under its lock.
  * @fact:	A VM has it, see vm.c. Written under vl_vrings_lock.
+ * @notes:	Of those who are about to signal it, see source.h.
  * @serial:	Never of another: tells whether it is the same that was seen before.
  * @wait:	Our entry in @wqh.
  * @wqh:	The eventfd's wait queue; lives as long as @ctx.
@@ -169,6 +174,7 @@ struct vl_eventfd {
 	struct vl_vring *vring;
 	bool told;
 	bool fact;
+	unsigned long notes[VL_NOTES];
 	u64 serial;
 	wait_queue_entry_t wait;
 	wait_queue_head_t *wqh;
@@ -177,8 +183,8 @@ struct vl_eventfd {
 
 /**
  * struct vl_vring - One traced virtqueue
- * @stage:	Index + 1 into @flights, 0 empty. Only xchg() to take and
- *		cmpxchg() from 0 to put, so a flight has one owner at any time.
+ * @stage:	Into @flights, NULL empty. Only xchg() to take and cmpxchg() from
+ *		NULL to put, so a flight has one owner at any time.
  * @busy:	Which of @flights are in use.
  * @target:	vl_target() of the vCPU that got the last interrupt, 0 before the first.
  * @index:	Bit in the pending sets, slot in the table.
@@ -209,7 +215,7 @@ struct vl_eventfd {
  * that vl_vrings_lock protects @eventfds, @vq and what follows it.
  */
 struct vl_vring {
-	unsigned long stage[VL_STAGES] ____cacheline_aligned;
+	struct vl_flight *stage[VL_STAGES] ____cacheline_aligned;
 	unsigned long busy;
 	u64 target;
 	unsigned int index;
@@ -327,6 +333,10 @@ void vl_hop_entry(struct vl_vring *vring, u32 vcpu_id);
 
 u64 vl_kvm_exit_ns(void);
 
+/* vring.c */
+
+extern struct mutex vl_vrings_lock;
+
 /* lookup.c */
 
 #define VL_EVENTFD_BITS 10
@@ -344,9 +354,21 @@ static inline bool vl_lookup_maybe(const struct eventfd_ctx *ctx)
 	return unlikely(!hlist_empty(vl_lookup_bucket(ctx)));
 }
 
+/* Under RCU or vl_vrings_lock. */
+static inline struct vl_eventfd *vl_lookup_eventfd(const struct eventfd_ctx *ctx)
+{
+	struct vl_eventfd *eventfd;
+
+	hlist_for_each_entry_rcu(eventfd, vl_lookup_bucket(ctx), node,
+				 lockdep_is_held(&vl_vrings_lock))
+		if (likely(eventfd->ctx == ctx))
+			return eventfd;
+
+	return NULL;
+}
+
 int vl_lookup_add_eventfd(struct vl_eventfd *eventfd);
 void vl_lookup_del_eventfd(struct vl_eventfd *eventfd);
-struct vl_eventfd *vl_lookup_eventfd(const struct eventfd_ctx *ctx);
 int vl_lookup_add_wake(struct vl_vring *vring);
 void vl_lookup_del_wake(struct vl_vring *vring);
 struct vl_vring *vl_lookup_wake(u64 user_data);
@@ -384,22 +406,15 @@ void vl_pending_del(struct vl_vring *vring);
 
 /* source.c */
 
-void vl_source_note(struct eventfd_ctx *ctx, unsigned long caller);
-enum vl_source vl_source_take(struct eventfd_ctx *ctx);
 void vl_source_forget(void);
 
 /* stats.c */
 
 struct vl_stats __percpu *vl_stats_alloc(void);
-s64 vl_stats_span(struct vl_vring *vring, enum vringlab_span span, u64 from_ns, u64 to_ns);
+void vl_stats_bounds(struct vl_span_stats __percpu *s, u64 ns);
 void vl_stats_read_counters(const struct vl_vring *vring, u64 counters[VL_COUNTERS]);
 u64 vl_stats_read_span(const struct vl_vring *vring, enum vringlab_span span,
 		       struct vl_span_stats *sum);
-
-static inline void vl_count(struct vl_vring *vring, enum vl_counter counter)
-{
-	this_cpu_inc(vring->stats->counters[counter]);
-}
 
 /* vring.c */
 
@@ -432,7 +447,6 @@ struct vl_vring_req {
 	u32 portid;
 };
 
-extern struct mutex vl_vrings_lock;
 extern struct vl_vring __rcu *vl_vrings[VL_VRINGS_MAX];
 
 int vl_vrings_init(void);
