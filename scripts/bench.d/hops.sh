@@ -7,13 +7,19 @@
 # of the same thing differ by up to 17 of 10800 instructions: 1.002 is equality.
 hops=(
 	"idle 1.002 no module; with it loaded, no vring"
-	"doorbell 0.50 five kprobe trace events"
-	"kick-write 0.50 kprobe trace event"
-	"wake 0.50 kprobe trace event"
-	"call-inject 0.50 two kprobe trace events"
-	"exit-entry 0.50 two kprobe trace events"
-	"all 0.50 ten kprobe trace events"
-	"foreign 0.15 the same ten; this vring is not traced"
+	"kick 1.00 limit of 150 instructions"
+	"wake 1.00 limit of 150 instructions"
+	"call-inject 1.00 limit of 300 instructions"
+	"exit-entry 1.00 limit of 300 instructions"
+	"cycle 1.00 limit of 800 instructions"
+	"round 1.15 no module"
+	"kprobes 0.33 ten kprobe trace events"
+	"round-kprobes 0.80 ten kprobe trace events"
+	"bpftrace 0.33 a bpftrace program"
+	"round-bpftrace 0.80 a bpftrace program"
+	"vcpus 1.05 one vring; with 64, each waiting for its vCPU"
+	"vrings 1.05 64 vrings; with 1024"
+	"foreign 0.15 the ten kprobe trace events; this vring is not traced"
 )
 
 # Sets $module, or $reason to why the hops of kernel $1 cannot be counted.
@@ -63,6 +69,9 @@ bench_hops()
 	[ ${#names[@]} -gt 0 ] || return 0
 	echo "  hop-$kernel-*" >&2
 	prepare_hops "$kernel"
+	command -v bpftrace >/dev/null ||
+		skip "hop-$kernel-bpftrace hop-$kernel-round-bpftrace" \
+			"no bpftrace: run scripts/setup"
 	if [ -z "$reason" ]; then
 		count_hops "$kernel" "${names[@]}"
 	else

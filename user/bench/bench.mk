@@ -12,7 +12,7 @@ bench_programs := hops reads report roundtrip startexit vring wakes
 bench_bins := $(bench_programs:%=$(bench_out)/bench-%) $(bench_out)/bench-alloc.so \
 	$(bench_out)/microvm.bin
 
-bench_hops_objs := hops.o hop_vm.o tracer.o common.o
+bench_hops_objs := hops.o hop_vm.o bpftrace.o tracer.o common.o
 bench_reads_objs := reads.o common.o
 bench_report_objs := report.o
 bench_roundtrip_objs := roundtrip.o loopback.o common.o

@@ -41,6 +41,15 @@ void hop_vm_ioeventfd(struct hop_vm *vm, int fd);
 void hop_vm_irqfd(struct hop_vm *vm, int fd);
 
 /**
+ * hop_vm_crowd() - A VM of many vCPUs that never run
+ * @calls:	Eventfds; each interrupts a vCPU of its own.
+ * @nr:		How many, up to 64.
+ *
+ * Return: the VM, to be closed
+ */
+int hop_vm_crowd(const int *calls, unsigned int nr);
+
+/**
  * hop_vm_run() - Enter the guest, until it exits to user space
  * @vm:		VM.
  *

@@ -7,14 +7,16 @@
  * To be run in a VM of one CPU that counts instructions (scripts/vm --icount):
  * there the time stamp counter advances with each instruction, so that a
  * difference of two readings is exact. Each run goes through all hops many times,
- * first seen by nobody, then by kprobe trace events, then by the module, and
- * takes the median of each hop. Prints the lines that bench-report reads, but
- * only `pair`.
+ * first seen by nobody, then by kprobe trace events, by a bpftrace program and by
+ * the module, alone and in a crowd of vrings and vCPUs, and takes the median of each
+ * hop. Prints the lines that bench-report reads, but only `pair`.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
@@ -28,6 +30,11 @@
 #define ROUNDS 301
 #define WARM_UP 50
 #define CALIBRATION 1000000u
+#define NR_VCPUS 64
+#define NR_VRINGS 1024
+/* Instructions. */
+#define HOP_LIMIT 150
+#define CYCLE_LIMIT 800
 
 enum hop {
 	HOP_KICK_WRITE,
@@ -105,6 +112,15 @@ static void calibrate(void)
 		    CALIBRATION, (unsigned long long)quick, (unsigned long long)slow);
 	ticks_per_1000 = (quick * 1000 + CALIBRATION / 2) / CALIBRATION;
 	fprintf(stderr, "%u instructions are %llu ticks\n", CALIBRATION, (unsigned long long)quick);
+}
+
+/* Two eventfds for each vring, and some more. */
+static void raise_nofile(void)
+{
+	struct rlimit limit = { 3 * NR_VRINGS, 3 * NR_VRINGS };
+
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		die_errno(errno, "cannot raise the number of open files");
 }
 
 static int new_eventfd(void)
@@ -204,6 +220,16 @@ static void print_costs(const char *what, const struct cost *c)
 	fputc('\n', stderr);
 }
 
+/* Its programs are compiled first, which takes a while where instructions are counted. */
+static bool measure_bpftrace(struct path *p, struct cost *cost)
+{
+	if (!bpftrace_attach())
+		return false;
+	*cost = measure(p);
+	bpftrace_detach(ROUNDS + WARM_UP);
+	return true;
+}
+
 static struct cost measure_kprobes(struct path *p)
 {
 	struct cost cost;
@@ -214,13 +240,13 @@ static struct cost measure_kprobes(struct path *p)
 	return cost;
 }
 
-static uint32_t register_vring(struct vlnl *nl, const struct path *p)
+static uint32_t register_vring(struct vlnl *nl, int kick, int call)
 {
 	struct vlnl_vring_add add = {
 		.label = "bench",
 		.backend = VRINGLAB_BACKEND_VHOST_USER,
-		.kick_fd = p->kick,
-		.call_fd = p->call,
+		.kick_fd = kick,
+		.call_fd = call,
 	};
 	struct vl_err err;
 	uint32_t id;
@@ -252,12 +278,40 @@ static void check_counters(struct vlnl *nl, uint32_t id, uint64_t expected)
 			    vlnl_counter_info[hits[i]].name, (unsigned long long)expected);
 }
 
+/* Many others; some of the calls interrupt a vCPU that never runs. */
+struct crowd {
+	int kicks[NR_VRINGS - 1];
+	int calls[NR_VRINGS - 1];
+	int vm;
+};
+
+static void crowd_open(struct crowd *crowd)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(crowd->calls); i++) {
+		crowd->kicks[i] = new_eventfd();
+		crowd->calls[i] = new_eventfd();
+	}
+	crowd->vm = hop_vm_crowd(crowd->calls, NR_VCPUS - 1);
+}
+
+/* From @begin to @end there are more vrings; those with a vCPU have it interrupted. */
+static void crowd_register(struct crowd *crowd, struct vlnl *nl, int begin, int end)
+{
+	for (int i = begin; i < end; i++) {
+		register_vring(nl, crowd->kicks[i], crowd->calls[i]);
+		if (i < NR_VCPUS - 1)
+			signal_eventfd(crowd->calls[i]);
+	}
+}
+
 struct traced {
 	struct cost own;
 	struct cost foreign;
+	struct cost few; /* NR_VCPUS vrings, each of which waits for its own vCPU */
+	struct cost many; /* NR_VRINGS */
 };
 
-static struct traced measure_module(struct path *own, struct path *foreign)
+static struct traced measure_module(struct path *own, struct path *foreign, struct crowd *crowd)
 {
 	struct traced traced;
 	struct vl_err err;
@@ -266,45 +320,97 @@ static struct traced measure_module(struct path *own, struct path *foreign)
 
 	if (vlnl_open(&nl, &err))
 		die("%s", err.msg);
-	id = register_vring(nl, own);
+	id = register_vring(nl, own->kick, own->call);
 	traced.own = measure(own);
 	traced.foreign = measure(foreign);
 	check_counters(nl, id, 2 * (WARM_UP + ROUNDS));
+	crowd_register(crowd, nl, 0, NR_VCPUS - 1);
+	traced.few = measure(own);
+	crowd_register(crowd, nl, NR_VCPUS - 1, NR_VRINGS - 1);
+	traced.many = measure(own);
 	vlnl_close(nl);
 	return traced;
 }
 
-static void run(const char *module, struct path *own, struct path *foreign)
+static void print_all(const char *what, const struct cost *c, const struct cost *base)
 {
-	struct cost base, base_foreign, kprobes, idle;
+	struct cost added = less(*c, base);
+
+	print_costs(what, &added);
+}
+
+/* One entry and one exit, as they come between any two runs. */
+static double one_run(const struct cost *foreign)
+{
+	return foreign->of[HOP_EXIT_ENTRY];
+}
+
+/* Each hop against its limit; in a doorbell are two runs beside the kick. */
+static void print_limits(const struct cost *own, const struct cost *foreign)
+{
+	double kick = own->of[HOP_DOORBELL] - 2 * one_run(foreign);
+
+	print_pair("kick", kick, HOP_LIMIT);
+	print_pair("wake", own->of[HOP_WAKE], HOP_LIMIT);
+	print_pair("call-inject", own->of[HOP_CALL_INJECT], 2 * HOP_LIMIT);
+	print_pair("exit-entry", own->of[HOP_EXIT_ENTRY], 2 * HOP_LIMIT);
+	print_pair("cycle",
+		   kick + own->of[HOP_WAKE] + own->of[HOP_CALL_INJECT] + own->of[HOP_EXIT_ENTRY],
+		   CYCLE_LIMIT);
+}
+
+/* What is added, and the whole round. */
+static void print_against(const char *name, double own, double other, double base)
+{
+	char round[32];
+
+	snprintf(round, sizeof(round), "round-%s", name);
+	print_pair(name, own, other);
+	print_pair(round, base + own, base + other);
+}
+
+static void run(const char *module, struct path *own, struct path *foreign, struct crowd *crowd)
+{
+	struct cost base, base_foreign, kprobes, bpftrace, idle;
 	struct traced traced;
+	bool has_bpftrace;
 
 	base = measure(own);
 	base_foreign = measure(foreign);
 	kprobes = measure_kprobes(own);
+	has_bpftrace = measure_bpftrace(own, &bpftrace);
 	module_load(module);
 	idle = measure(own);
-	traced = measure_module(own, foreign);
+	traced = measure_module(own, foreign, crowd);
 	module_unload();
 
 	print_costs("base", &base);
-	print_costs("kprobes", &kprobes);
-	print_costs("idle", &idle);
-	print_costs("own", &traced.own);
-	print_costs("foreign", &traced.foreign);
+	print_all("kprobes", &kprobes, &base);
+	if (has_bpftrace)
+		print_all("bpftrace", &bpftrace, &base);
+	print_all("own", &traced.own, &base);
+	print_all("foreign", &traced.foreign, &base_foreign);
 
 	print_pair("idle", total(&idle), total(&base));
+	print_pair("round", total(&traced.own), total(&base));
+	print_pair("vcpus", total(&traced.few), total(&traced.own));
+	print_pair("vrings", total(&traced.many), total(&traced.few));
+
 	kprobes = less(kprobes, &base);
 	traced.own = less(traced.own, &base);
 	traced.foreign = less(traced.foreign, &base_foreign);
-	for (int hop = 0; hop < NR_HOPS; hop++)
-		print_pair(hop_names[hop], traced.own.of[hop], kprobes.of[hop]);
-	print_pair("all", total(&traced.own), total(&kprobes));
+	print_limits(&traced.own, &traced.foreign);
+	print_against("kprobes", total(&traced.own), total(&kprobes), total(&base));
+	if (has_bpftrace) {
+		bpftrace = less(bpftrace, &base);
+		print_against("bpftrace", total(&traced.own), total(&bpftrace), total(&base));
+	}
 	print_pair("foreign", total(&traced.foreign), total(&kprobes));
 }
 
 int main(int argc, char **argv)
 {
+	static struct crowd crowd;
 	struct path own, foreign;
 	int runs = argc == 3 ? atoi(argv[2]) : 0;
 
@@ -315,7 +421,9 @@ int main(int argc, char **argv)
 	calibrate();
 	path_open(&own);
 	path_open(&foreign);
+	raise_nofile();
+	crowd_open(&crowd);
 	for (int i = 0; i < runs; i++)
-		run(argv[1], &own, &foreign);
+		run(argv[1], &own, &foreign, &crowd);
 	return 0;
 }
