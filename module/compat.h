@@ -20,11 +20,6 @@
 #error "vringlab needs CONFIG_DYNAMIC_FTRACE_WITH_ARGS: its hooks read arguments"
 #endif
 
-/* There, an eventfd's lock leaves interrupts on and its holder may be preempted. */
-#if defined(CONFIG_PREEMPT_RT)
-#error "vringlab tells whose interrupt it is by the CPU: no PREEMPT_RT yet"
-#endif
-
 /* Argument @n of the hooked function; the accessor came with 6.3. */
 #ifdef ftrace_regs_get_argument
 #define vl_ftrace_arg(fregs, n) ftrace_regs_get_argument(fregs, n)
@@ -38,14 +33,18 @@
  */
 #define VL_ENTRY_SLACK 4UL
 
+/* From 6.17 an irqfd refuses a queue whose first entry has priority. */
+#define VL_IRQFD_REFUSES_PRIORITY (LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0))
+
 /*
- * From 6.17 an irqfd refuses a queue whose first entry has priority. What is
- * watched must not behave differently, so there is none for us.
+ * An eventfd is signalled under its lock. Without PREEMPT_RT interrupts are off
+ * meanwhile, and the signal is the only one on its CPU. With it the task stays on
+ * its CPU, for the lock forbids to migrate, but others may run there in between.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
-#define VL_WAIT_FLAGS WQ_FLAG_PRIORITY
+#if defined(CONFIG_PREEMPT_RT)
+#define VL_SIGNALS_PER_CPU 16
 #else
-#define VL_WAIT_FLAGS 0
+#define VL_SIGNALS_PER_CPU 1
 #endif
 
 #endif /* _VRINGLAB_COMPAT_H */

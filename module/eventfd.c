@@ -49,7 +49,9 @@ static int woken(wait_queue_entry_t *wait, unsigned int mode, int sync, void *ke
 
 	vl_path_enter();
 	if (events & EPOLLIN) {
-		eventfd->told = eventfd->wait.flags & WQ_FLAG_PRIORITY;
+		/* Where it refuses priority, no irqfd is ever behind us. */
+		eventfd->told = !VL_IRQFD_REFUSES_PRIORITY &&
+				eventfd->wait.flags & WQ_FLAG_PRIORITY;
 		signalled(eventfd);
 	} else if (events & EPOLLOUT && eventfd->role == VL_ROLE_KICK) {
 		vl_hop_wake(eventfd->vring, VL_SOURCE_READ);
@@ -80,6 +82,24 @@ void vl_eventfd_signalled(struct eventfd_ctx *ctx)
 		signalled(eventfd);
 	if (eventfd)
 		eventfd->told = false;
+	vl_path_leave();
+}
+
+/*
+ * An irqfd comes to the queue, before it takes the lock. From here on it stands
+ * before us; should it go, a poll that comes after us is woken before us.
+ */
+void vl_eventfd_give_way(struct eventfd_ctx *ctx)
+{
+	struct vl_eventfd *eventfd;
+
+	if (!vl_lookup_maybe(ctx))
+		return;
+
+	vl_path_enter();
+	eventfd = vl_lookup_eventfd(ctx);
+	if (eventfd)
+		WRITE_ONCE(eventfd->wait.flags, 0);
 	vl_path_leave();
 }
 
@@ -127,6 +147,16 @@ static void queue(struct file *file, wait_queue_head_t *wqh, poll_table *pt)
 }
 
 /*
+ * What is watched must not behave differently: where an irqfd would be refused
+ * because of us, we have priority only if we see it come. (One that looks at the
+ * queue at the very moment in which we enter it is refused all the same.)
+ */
+static bool may_have_priority(void)
+{
+	return !VL_IRQFD_REFUSES_PRIORITY || vl_hooks_add_irqfd();
+}
+
+/*
  * Not exclusive: we change nothing in who else is woken. At a kick with priority,
  * else a waiter that came after us, a back-end's poll, would be woken before us
  * and could be done on another CPU before the kick is stamped. At a call without:
@@ -140,9 +170,8 @@ void vl_eventfd_watch(struct vl_eventfd *eventfd, struct file *file)
 	struct watch watch = { .eventfd = eventfd };
 
 	init_waitqueue_func_entry(&eventfd->wait, woken);
-	if (eventfd->role == VL_ROLE_KICK)
-		eventfd->wait.flags |= VL_WAIT_FLAGS;
-
+	if (eventfd->role == VL_ROLE_KICK && may_have_priority())
+		eventfd->wait.flags = WQ_FLAG_PRIORITY;
 	init_poll_funcptr(&watch.pt, queue);
 	if (file)
 		vfs_poll(file, &watch.pt);

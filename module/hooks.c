@@ -134,6 +134,9 @@ enum {
 	EVENTFD_WRITE,
 	IRQFD_WAKEUP,
 	IRQFD_INJECT,
+#if VL_IRQFD_REFUSES_PRIORITY
+	ADD_IRQFD,
+#endif
 	IO_URING_COMPLETE,
 	KVM_EXIT,
 	KVM_APIC_ACCEPT_IRQ,
@@ -173,6 +176,10 @@ static struct probe probes[PROBES] = {
 	[IRQFD_WAKEUP] = { FUNCTION(irqfd_wakeup, KVM, HOP(CALL) | HOP(INJECT),
 				    vl_on_irqfd_wakeup) },
 	[IRQFD_INJECT] = { FUNCTION(irqfd_inject, KVM, HOP(INJECT), NULL) },
+#if VL_IRQFD_REFUSES_PRIORITY
+	[ADD_IRQFD] = { FUNCTION(add_wait_queue_priority_exclusive, NULL, HOP(KICK),
+				 vl_on_add_irqfd) },
+#endif
 	[IO_URING_COMPLETE] = { TRACEPOINT(io_uring_complete, NULL, HOP(WAKE), NULL) },
 	[KVM_EXIT] = { TRACEPOINT(kvm_exit, KVM, HOP(EXIT), vl_on_kvm_exit) },
 	[KVM_APIC_ACCEPT_IRQ] = { TRACEPOINT(kvm_apic_accept_irq, KVM, HOP(INJECT),
@@ -266,6 +273,16 @@ static struct ftrace_ops shared_ops = {
 unsigned long vl_hooks_irqfd_inject(void)
 {
 	return READ_ONCE(probes[IRQFD_INJECT].addr);
+}
+
+/* Return: whether an irqfd is seen before it looks who is first in its queue */
+bool vl_hooks_add_irqfd(void)
+{
+#if VL_IRQFD_REFUSES_PRIORITY
+	return READ_ONCE(probes[ADD_IRQFD].attached);
+#else
+	return false;
+#endif
 }
 
 /* Returns that were not waited for. */

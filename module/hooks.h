@@ -30,6 +30,8 @@ extern void *const vl_on_io_uring_complete;
 
 void vl_on_irqfd_wakeup(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			struct ftrace_regs *fregs);
+void vl_on_add_irqfd(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+		     struct ftrace_regs *fregs);
 void vl_on_kvm_apic_accept_irq(void *data, u32 apicid, u16 dm, u16 tm, u8 vec);
 void vl_on_kvm_entry(void *data, struct kvm_vcpu *vcpu, bool force_immediate_exit);
 void vl_on_kvm_exit(void *data, struct kvm_vcpu *vcpu, u32 isa);

@@ -4,10 +4,10 @@
  *
  * Which call an interrupt is for is known in two ways, both exact:
  *
- * - at once: irqfd_wakeup() runs inside the signal of the call eventfd, with
- *   interrupts off, and so does all it calls. The kernel marks the task with
- *   in_eventfd for the time of the signal. An interrupt accepted by a task so
- *   marked is the one of the last irqfd_wakeup() on this CPU.
+ * - at once: irqfd_wakeup() runs inside the signal of the call eventfd, under its
+ *   lock, and so does all it calls. The kernel marks the task with in_eventfd for
+ *   the time of the signal. An interrupt accepted by a task so marked is the one of
+ *   its last irqfd_wakeup(), which was on this CPU.
  * - deferred: irqfd_inject() is a work item inside the irqfd, and the worker
  *   knows which item it runs.
  */
@@ -36,17 +36,33 @@ struct last_exit {
 };
 
 /**
- * struct last_irqfd - The last irqfd woken on a CPU
- * @ctx:	Its eventfd, to be compared only: it may be gone.
+ * struct last_irqfd - The last irqfd that a task has woken
+ * @task:	Who, to be compared only: it may be gone.
+ * @ctx:	Its eventfd, likewise.
  * @kvm:	Its VM, likewise.
  */
 struct last_irqfd {
+	struct task_struct *task;
 	struct eventfd_ctx *ctx;
 	struct kvm *kvm;
 };
 
+/**
+ * struct last_irqfds - Those of the last tasks that have woken one on a CPU
+ * @of:		By task, no task twice.
+ * @oldest:	Which is the next to be given away.
+ *
+ * One is given away too early, and its interrupts are not seen, if its task is
+ * preempted inside the signal while as many others as there are wake irqfds on the
+ * same CPU. That can only be with PREEMPT_RT.
+ */
+struct last_irqfds {
+	struct last_irqfd of[VL_SIGNALS_PER_CPU];
+	unsigned int oldest;
+};
+
 static DEFINE_PER_CPU(struct last_exit, last_exit);
-static DEFINE_PER_CPU(struct last_irqfd, last_irqfd);
+static DEFINE_PER_CPU(struct last_irqfds, last_irqfds);
 
 void vl_on_kvm_exit(void *data, struct kvm_vcpu *vcpu, u32 isa)
 {
@@ -82,6 +98,32 @@ void vl_on_kvm_entry(void *data, struct kvm_vcpu *vcpu, bool force_immediate_exi
 	vl_pending_entry(vl_target(vcpu->kvm, vcpu->vcpu_id), vcpu->vcpu_id);
 }
 
+static struct last_irqfd *last_irqfd_of(struct last_irqfds *last, const struct task_struct *task)
+{
+	unsigned int i;
+
+	for (i = 0; i < VL_SIGNALS_PER_CPU; i++)
+		if (last->of[i].task == task)
+			return &last->of[i];
+
+	return NULL;
+}
+
+/* With preemption off: nobody else changes this CPU's. */
+static void note_irqfd(const struct kvm_kernel_irqfd *irqfd)
+{
+	struct last_irqfds *last = this_cpu_ptr(&last_irqfds);
+	struct last_irqfd *mine = last_irqfd_of(last, current);
+
+	if (!mine) {
+		mine = &last->of[last->oldest];
+		last->oldest = (last->oldest + 1) % VL_SIGNALS_PER_CPU;
+		mine->task = current;
+	}
+	mine->ctx = irqfd->eventfd;
+	mine->kvm = irqfd->kvm;
+}
+
 void vl_on_irqfd_wakeup(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			struct ftrace_regs *fregs)
 {
@@ -94,8 +136,22 @@ void vl_on_irqfd_wakeup(unsigned long ip, unsigned long parent_ip, struct ftrace
 			vl_found_irqfd_hit(irqfd->kvm, irqfd->gsi, irqfd->eventfd);
 	}
 
-	this_cpu_write(last_irqfd.ctx, irqfd->eventfd);
-	this_cpu_write(last_irqfd.kvm, irqfd->kvm);
+	vl_path_enter();
+	note_irqfd(irqfd);
+	vl_path_leave();
+}
+
+/*
+ * For add_wait_queue_priority_exclusive(), which is KVM's alone: an irqfd is about
+ * to go to the head of its eventfd's queue, and is refused if somebody with
+ * priority is there.
+ */
+void vl_on_add_irqfd(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+		     struct ftrace_regs *fregs)
+{
+	wait_queue_entry_t *wait = (void *)vl_ftrace_arg(fregs, 1);
+
+	vl_eventfd_give_way(container_of(wait, struct kvm_kernel_irqfd, wait)->eventfd);
 }
 
 /* The function in a work item is its first byte, the hook's address may be behind. */
@@ -130,14 +186,24 @@ static void accepted(struct eventfd_ctx *ctx, struct kvm *kvm, u32 vcpu_id, u8 v
 	vl_path_leave();
 }
 
+static void accepted_at_once(u32 vcpu_id, u8 vector)
+{
+	struct last_irqfd *last;
+
+	vl_path_enter();
+	last = last_irqfd_of(this_cpu_ptr(&last_irqfds), current);
+	if (last)
+		accepted(last->ctx, last->kvm, vcpu_id, vector, false);
+	vl_path_leave();
+}
+
 /* Most interrupts are none of ours: timers, IPIs, another VMM's. */
 void vl_on_kvm_apic_accept_irq(void *data, u32 apicid, u16 dm, u16 tm, u8 vec)
 {
 	struct kvm_kernel_irqfd *irqfd;
 
 	if (current->in_eventfd) {
-		accepted(this_cpu_read(last_irqfd.ctx), this_cpu_read(last_irqfd.kvm), apicid, vec,
-			 false);
+		accepted_at_once(apicid, vec);
 	} else if (current->flags & PF_WQ_WORKER) {
 		irqfd = deferred_irqfd();
 		if (irqfd)

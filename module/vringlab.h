@@ -288,6 +288,7 @@ void vl_eventfd_free(struct vl_eventfd *eventfd);
 void vl_eventfd_watch(struct vl_eventfd *eventfd, struct file *file);
 void vl_eventfd_unwatch(struct vl_eventfd *eventfd);
 void vl_eventfd_signalled(struct eventfd_ctx *ctx);
+void vl_eventfd_give_way(struct eventfd_ctx *ctx);
 
 /* hooks.c */
 
@@ -320,6 +321,7 @@ bool vl_hooks_info(unsigned int i, struct vl_probe_info *info);
 unsigned long vl_hooks_irqfd_inject(void);
 bool vl_hooks_is_eventfd_write(unsigned long func);
 bool vl_hooks_vhost_worker_queue(void);
+bool vl_hooks_add_irqfd(void);
 
 /* hops.c */
 

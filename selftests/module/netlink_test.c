@@ -937,6 +937,7 @@ static uint32_t documented_hops(const char *name)
 		{ "vhost_add_used_and_signal_n", HOP(CALL) },
 		{ "vhost_signal", HOP(CALL) },
 		{ "irqfd_inject", HOP(INJECT) },
+		{ "add_wait_queue_priority_exclusive", HOP(KICK) },
 		{ "io_uring_complete", HOP(WAKE) },
 		{ "kvm_exit", HOP(EXIT) },
 		{ "kvm_apic_accept_irq", HOP(INJECT) },
