@@ -397,9 +397,12 @@ TEST_F_TIMEOUT(ftrace_switch, off_means_EOPNOTSUPP_and_back_on_it_works, SLOW)
 {
 	struct t_probe p[MAX_PROBES];
 	struct t_stats s;
-	int i, nr, failed = 0;
+	int i, nr, ret, failed = 0;
 
-	if (ftrace_enable("0"))
+	ret = ftrace_enable("0");
+	if (ret == -EOPNOTSUPP)
+		SKIP(return, "this kernel does not switch ftrace off: use one before 7.2");
+	if (ret)
 		SKIP(return, "needs ftrace with nothing attached: end other tracers");
 	EXPECT_EQ(-EOPNOTSUPP, t_vring_add(&self->g, &self->v));
 	EXPECT_NE(0, self->g.ack_msg[0]);
@@ -428,8 +431,10 @@ TEST_F_TIMEOUT(ftrace_switch, cannot_silence_a_registered_vring, SLOW)
 	vring_add(_metadata, &self->g, &self->v);
 	ret = ftrace_enable("0");
 	/* Refused, or without effect on us: but never silence. */
-	if (ret)
-		EXPECT_EQ(-EBUSY, ret);
+	EXPECT_TRUE(!ret || ret == -EBUSY || ret == -EOPNOTSUPP)
+	{
+		TH_LOG("errno %d", -ret);
+	}
 	ASSERT_EQ(0, eventfd_write(self->kick, 1));
 	stats_get(_metadata, &self->g, self->v.id, &s);
 	EXPECT_EQ(1u, T_CNT(&s, KICKS));
