@@ -35,8 +35,8 @@ kbuild_args = O= M='$(kmod)' $(if $(KCC),CC='$(KCC)') \
 	$(call given,ARCH C CF CROSS_COMPILE KCFLAGS LLVM V W) \
 	$(if $(WERROR),KCFLAGS='$(KCFLAGS) -Werror')
 
-.PHONY: all module user selftests run_tests check interop fuzz demo bench style setup install \
-	modules_install clean help need_kdir
+.PHONY: all module user selftests run_tests check matrix interop fuzz demo bench style \
+	setup install modules_install clean help need_kdir
 
 all: user ## everything: the command, and the module for KDIR where that exists
 ifneq ($(wildcard $(KDIR)/Makefile),)
@@ -63,6 +63,9 @@ run_tests: user ## run them here and now, with kselftest's own runner
 
 check: setup ## build and run everything, also in VMs, and count the results
 	$(Q)+O='$(out)' scripts/check $(CHECK_ARGS)
+
+matrix: setup ## module and kvm tests on all kernels, into Documentation
+	$(Q)+O='$(out)' scripts/matrix
 
 interop: ## the tests with other implementations of vhost-user
 	$(Q)scripts/setup --interop
