@@ -10,6 +10,7 @@
  */
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
@@ -718,7 +719,6 @@ TEST_F_TIMEOUT(irqfd, two_vrings_with_one_vcpu_are_kept_apart, SLOW)
 	EXPECT_LAWFUL(&s);
 }
 
-/* The whole path in one thread: each hop exactly once a round. */
 #define CALLERS 6
 
 /* Calls now and then; the lowest of all does so as long as there are others. */
@@ -728,7 +728,7 @@ struct caller {
 	int call;
 	struct t_vring v;
 	uint64_t calls;
-	_Atomic int *others;
+	atomic_int *others;
 };
 
 static void *call_by_priority(void *data)
@@ -754,7 +754,7 @@ static void *call_by_priority(void *data)
 /* With PREEMPT_RT also inside the signal, between the irqfd's wake and its inject. */
 TEST_F_TIMEOUT(irqfd, callers_that_preempt_each_other_are_kept_apart, SLOW)
 {
-	_Atomic int others = CALLERS - 1;
+	atomic_int others = CALLERS - 1;
 	struct caller callers[CALLERS];
 	struct caller *c;
 
@@ -786,6 +786,7 @@ TEST_F_TIMEOUT(irqfd, callers_that_preempt_each_other_are_kept_apart, SLOW)
 	}
 }
 
+/* The whole path in one thread: each hop exactly once a round. */
 TEST_F_TIMEOUT(irqfd, a_round_is_one_of_each_hop, SLOW)
 {
 	eventfd_t value;

@@ -124,7 +124,8 @@ fi
 
 if ! kdir=$("$kernels" kdir 7.3 2>"$tmp/why"); then
 	for name in "plain make builds for it" "a module that is wrong fails" \
-		"an exit status is passed on" "nobody else sees its /usr" "it works without root"; do
+		"an exit status is passed on" "nobody else sees its /usr" \
+		"it works without root"; do
 		skip "$name" "$(cat "$tmp/why")"
 	done
 	ktap_finished
