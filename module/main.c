@@ -55,3 +55,9 @@ module_exit(vringlab_exit);
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("vringlab developers");
 MODULE_DESCRIPTION("Follows virtqueue kicks and interrupts through KVM and eventfds");
+MODULE_VERSION(VRINGLAB_VERSION);
+/*
+ * The kernel is marked: it was measured. There is no alias by the netlink family's
+ * name: whoever asked for it would load the module.
+ */
+MODULE_INFO(test, "Y");
