@@ -36,7 +36,7 @@ kbuild_args = O= M='$(kmod)' $(if $(KCC),CC='$(KCC)') \
 	$(if $(WERROR),KCFLAGS='$(KCFLAGS) -Werror')
 
 .PHONY: all module user selftests run_tests check matrix interop fuzz demo bench style \
-	setup install modules_install clean help need_kdir
+	setup install modules_install dkms_install clean help need_kdir
 
 all: user ## everything: the command, and the module for KDIR where that exists
 ifneq ($(wildcard $(KDIR)/Makefile),)
@@ -94,12 +94,21 @@ install: user ## the command, below DESTDIR and prefix
 
 mod_path = $(or $(INSTALL_MOD_PATH),$(DESTDIR))
 modules_install: module ## the module for KDIR, below DESTDIR or INSTALL_MOD_PATH
-	$(submake) -C '$(KDIR)' $(kbuild_args) modules_install \
-		$(if $(mod_path),INSTALL_MOD_PATH='$(mod_path)')
+	$(Q)$(call given,INSTALL_MOD_STRIP) scripts/kmod-install '$(KDIR)' '$(krelease)' \
+		'$(kmod)/module/vringlab.ko' '$(mod_path)' \
+		$(if $(SIGN_KEY)$(SIGN_CERT),'$(SIGN_KEY)' '$(SIGN_CERT)')
+
+version := $(file <VERSION)
+dkms_tree = $(DESTDIR)/usr/src/vringlab-$(version)
+dkms_install: ## the module's source for dkms, below DESTDIR
+	$(Q)rm -rf '$(out)/dkms' '$(dkms_tree)'
+	$(Q)scripts/kmod-stage '$(src)' '$(out)/dkms'
+	$(Q)mkdir -p '$(dkms_tree)' && cp -RL '$(out)/dkms/.' COPYING '$(dkms_tree)'
+	$(Q)sed 's/#MODULE_VERSION#/$(version)/' dkms.conf.in >'$(dkms_tree)/dkms.conf'
 
 clean: ## remove what was built; not the downloads in .cache
 	rm -rf '$(out)/user' '$(out)/kmod' '$(out)/selftests' '$(out)/check' \
-		'$(out)/style' '$(out)/fuzz' '$(out)'/bench.*
+		'$(out)/style' '$(out)/fuzz' '$(out)/dkms' '$(out)'/bench.*
 	$(Q)if [ -d '$(out)' ]; then rmdir --ignore-fail-on-non-empty '$(out)'; fi
 
 help: ## this text
@@ -117,6 +126,7 @@ help: ## this text
 		'  WERROR=1         warnings are errors' \
 		'  SANITIZE=        user code and tests, for example address,undefined' \
 		'  prefix=$(prefix)  DESTDIR=' \
+		'  SIGN_KEY= SIGN_CERT=  for modules_install: a key and its certificate' \
 		'  RING="pure kvm"  rings for selftests and run_tests' \
 		'  CHECK_ARGS=      options of scripts/check' \
 		'  BENCH=           pattern of measurements' \
