@@ -38,6 +38,7 @@ int usage_error(const char *command, const char *fmt, ...) __attribute__((format
 /* argv[0] is the subcommand's name. */
 int cmd_backend(int argc, char **argv);
 int cmd_discover(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_drive(int argc, char **argv);
 int cmd_hist(int argc, char **argv);
 int cmd_stat(int argc, char **argv);

@@ -24,6 +24,7 @@ static const struct command {
 	{ "discover", cmd_discover, "find vrings that nobody registers" },
 	{ "stat", cmd_stat, "show counters and latency percentiles of every vring" },
 	{ "hist", cmd_hist, "show latency histograms" },
+	{ "doctor", cmd_doctor, "tell what this machine lacks for tracing, and the cure" },
 };
 
 int fail(const struct vl_err *err, int exit_code)
