@@ -11,6 +11,7 @@
 #include <linux/ptrace.h>
 #include <linux/version.h>
 #include <linux/wait.h>
+#include <net/genetlink.h>
 
 #if !defined(CONFIG_X86_64)
 #error "vringlab reads KVM's x86 tracepoints and packs 64-bit pointers: x86-64 only"
@@ -18,6 +19,13 @@
 
 #if !defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS)
 #error "vringlab needs CONFIG_DYNAMIC_FTRACE_WITH_ARGS: its hooks read arguments"
+#endif
+
+/* What a family's pre_doit() is given; in 6.2 operations were split. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define vl_genl_op genl_ops
+#else
+#define vl_genl_op genl_split_ops
 #endif
 
 /* Argument @n of the hooked function; the accessor came with 6.3. */

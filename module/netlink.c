@@ -8,6 +8,7 @@
  */
 #include "vringlab.h"
 
+#include <linux/bitops.h>
 #include <linux/module.h>
 #include <linux/netlink.h>
 #include <linux/notifier.h>
@@ -15,6 +16,7 @@
 #include <net/net_namespace.h>
 #include <net/netlink.h>
 
+#include "compat.h"
 #include "nl.h"
 
 static const struct genl_ops ops[] = {
@@ -86,14 +88,51 @@ static const struct genl_ops ops[] = {
 	},
 };
 
+/*
+ * What the kernel lets pass: of an attribute that is there twice it takes the last,
+ * numbers in the other byte order it takes for numbers in this one, and without a
+ * policy it takes anything. Nests may be many.
+ */
+static int strict(const struct vl_genl_op *op, struct sk_buff *skb, struct genl_info *info)
+{
+	const struct nlattr *attr;
+	u64 seen = 0;
+	int rem;
+
+	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem) {
+		unsigned int type = nla_type(attr);
+
+		if (!op->maxattr) {
+			NL_SET_ERR_MSG_ATTR(info->extack, attr, "this command takes no attributes");
+			return -EINVAL;
+		}
+		if (op->policy[type].type == NLA_NESTED)
+			continue;
+		if (attr->nla_type & NLA_F_NET_BYTEORDER) {
+			NL_SET_ERR_MSG_ATTR(info->extack, attr, "not in the host's byte order");
+			return -EINVAL;
+		}
+		if (seen & BIT_ULL(type)) {
+			NL_SET_ERR_MSG_ATTR(info->extack, attr, "an attribute is given twice");
+			return -EINVAL;
+		}
+		seen |= BIT_ULL(type);
+	}
+
+	return 0;
+}
+
 /* resv_start_op stays 0: from the first operation on, reserved fields are checked. */
 struct genl_family vl_nl_family __ro_after_init = {
 	.name = VRINGLAB_FAMILY_NAME,
 	.version = VRINGLAB_FAMILY_VERSION,
 	.module = THIS_MODULE,
 	.parallel_ops = true,
+	.pre_doit = strict,
 	.ops = ops,
 	.n_ops = ARRAY_SIZE(ops),
+	.mcgrps = vl_nl_groups,
+	.n_mcgrps = VL_NL_GROUPS,
 };
 
 static int netlink_event(struct notifier_block *nb, unsigned long event, void *data)
@@ -123,13 +162,18 @@ int vl_netlink_init(void)
 		return ret;
 
 	ret = genl_register_family(&vl_nl_family);
-	if (ret)
+	if (ret) {
 		netlink_unregister_notifier(&netlink_nb);
-	return ret;
+		return ret;
+	}
+
+	vl_nl_listen(true);
+	return 0;
 }
 
 void vl_netlink_exit(void)
 {
+	vl_nl_listen(false);
 	genl_unregister_family(&vl_nl_family);
 	netlink_unregister_notifier(&netlink_nb);
 }

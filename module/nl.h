@@ -12,6 +12,7 @@
 
 struct genl_family;
 struct genl_info;
+struct genl_multicast_group;
 struct netlink_callback;
 struct nla_policy;
 struct nlattr;
@@ -64,6 +65,14 @@ struct vl_nl_reply vl_nl_dump_reply(struct sk_buff *skb, struct netlink_callback
 int vl_nl_dump_vrings(struct sk_buff *skb, struct netlink_callback *cb, vl_nl_fill_t fill,
 		      unsigned int nr_args);
 
+/* nl_ntf.c */
+
+enum { VL_NL_GROUP_VRINGS, VL_NL_GROUPS };
+
+extern const struct genl_multicast_group vl_nl_groups[VL_NL_GROUPS];
+
+void vl_nl_listen(bool listen);
+
 /* nl_vring.c */
 
 #define VL_NL_VRING_ADD_MAX VRINGLAB_A_VRING_PERSIST
@@ -72,6 +81,8 @@ int vl_nl_dump_vrings(struct sk_buff *skb, struct netlink_callback *cb, vl_nl_fi
 extern const struct nla_policy vl_nl_vring_add_policy[VL_NL_VRING_ADD_MAX + 1];
 extern const struct nla_policy vl_nl_vring_id_policy[VL_NL_VRING_ID_MAX + 1];
 
+int vl_nl_vring_fill(const struct vl_nl_reply *reply, const struct vl_vring *vring,
+		     unsigned int cmd);
 int vl_nl_vring_get(struct sk_buff *skb, struct genl_info *info);
 int vl_nl_vring_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int vl_nl_vring_add(struct sk_buff *skb, struct genl_info *info);

@@ -156,11 +156,12 @@ static bool put_discovered(const struct vl_nl_reply *reply, const struct vl_vrin
 	return put_vm(reply, vring);
 }
 
-static int fill_vring(const struct vl_nl_reply *reply, const struct vl_vring *vring,
-		      unsigned int unused)
+/* One answer describes it, and what is told of it unasked. */
+int vl_nl_vring_fill(const struct vl_nl_reply *reply, const struct vl_vring *vring,
+		     unsigned int cmd)
 {
 	struct sk_buff *skb = reply->skb;
-	void *hdr = vl_nl_begin(reply, VRINGLAB_CMD_VRING_GET);
+	void *hdr = vl_nl_begin(reply, cmd);
 
 	if (!hdr)
 		return -EMSGSIZE;
@@ -177,6 +178,12 @@ static int fill_vring(const struct vl_nl_reply *reply, const struct vl_vring *vr
 				 (vring->persist && !vring->found &&
 				  nla_put_flag(skb, VRINGLAB_A_VRING_PERSIST)) ||
 				 put_discovered(reply, vring));
+}
+
+static int fill_vring(const struct vl_nl_reply *reply, const struct vl_vring *vring,
+		      unsigned int unused)
+{
+	return vl_nl_vring_fill(reply, vring, VRINGLAB_CMD_VRING_GET);
 }
 
 int vl_nl_vring_get(struct sk_buff *skb, struct genl_info *info)

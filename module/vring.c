@@ -350,6 +350,7 @@ struct vl_vring *vl_vring_new(const struct vl_vring_req *req, struct netlink_ext
 
 	WRITE_ONCE(nr_owned, nr_owned + !vring->persist);
 	vl_vrings_changed();
+	vl_nl_vring_changed(VRINGLAB_CMD_VRING_ADD_NTF, vring);
 	return vring;
 }
 
@@ -368,6 +369,7 @@ void vl_vring_end(struct vl_vring *vring)
 	WRITE_ONCE(nr_owned, nr_owned - !vring->persist);
 	xa_erase(&ids, vring->id);
 	vl_vrings_changed();
+	vl_nl_vring_changed(VRINGLAB_CMD_VRING_DEL_NTF, vring);
 	retract(vring);
 
 	for (role = 0; role < VL_ROLES; role++)

@@ -382,6 +382,10 @@ struct vl_vring *vl_lookup_vq(const void *vq);
 int vl_netlink_init(void);
 void vl_netlink_exit(void);
 
+/* nl_ntf.c */
+
+void vl_nl_vring_changed(u8 cmd, const struct vl_vring *vring);
+
 /* pending.c */
 
 /**

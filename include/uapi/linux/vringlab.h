@@ -81,7 +81,7 @@ enum vringlab_hop {
 };
 
 /**
- * enum vringlab_probe_type
+ * enum vringlab_probe_type - How a probe is hooked.
  * @VRINGLAB_PROBE_TYPE_FUNCTION: A kernel function, hooked at its entry by
  *   ftrace.
  * @VRINGLAB_PROBE_TYPE_TRACEPOINT: A tracepoint of the kernel's own.
@@ -95,7 +95,7 @@ enum vringlab_probe_type {
 };
 
 /**
- * enum vringlab_probe_state
+ * enum vringlab_probe_state - Whether a probe works.
  * @VRINGLAB_PROBE_STATE_ABSENT: Not in this kernel, or in a module that is not
  *   loaded; the hop is not seen through this probe.
  * @VRINGLAB_PROBE_STATE_IDLE: Found; not attached, because there is no
@@ -269,9 +269,13 @@ enum {
 	VRINGLAB_CMD_DISCOVER_SET,
 	VRINGLAB_CMD_LAYOUT_GET,
 	VRINGLAB_CMD_LAYOUT_SET,
+	VRINGLAB_CMD_VRING_ADD_NTF,
+	VRINGLAB_CMD_VRING_DEL_NTF,
 
 	__VRINGLAB_CMD_MAX,
 	VRINGLAB_CMD_MAX = (__VRINGLAB_CMD_MAX - 1)
 };
+
+#define VRINGLAB_MCGRP_VRINGS	"vrings"
 
 #endif /* _UAPI_LINUX_VRINGLAB_H */
