@@ -8,7 +8,7 @@
 [ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
 
 # Sorted.
-commands="backend drive hist stat vmm"
+commands="backend drive hist monitor stat vmm"
 
 help_is_good()
 {
@@ -90,7 +90,7 @@ full_output_is_a_failure()
 }
 
 ktap_print_header
-ktap_set_plan 43
+ktap_set_plan 47
 
 check "--help goes to stdout" help_is_good
 check "--help lists every command" help_lists_every_command
@@ -138,8 +138,9 @@ check "output that is full is a failure" full_output_is_a_failure --help
 if [ -e /sys/module/vringlab ]; then
 	ktap_test_skip "stat without the module: it is loaded, rmmod vringlab to test this"
 	ktap_test_skip "hist without the module: it is loaded, rmmod vringlab to test this"
+	ktap_test_skip "monitor without the module: it is loaded, rmmod vringlab to test this"
 else
-	for c in stat hist; do
+	for c in stat hist monitor; do
 		check "$c says that the module is absent, and the cure" absence_is_told "$c"
 	done
 fi

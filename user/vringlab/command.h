@@ -41,6 +41,7 @@ int cmd_discover(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_drive(int argc, char **argv);
 int cmd_hist(int argc, char **argv);
+int cmd_monitor(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
 int cmd_vmm(int argc, char **argv);
 

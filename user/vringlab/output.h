@@ -77,6 +77,8 @@ int output_hist(FILE *f, const struct report *report, const struct output_option
 
 /* output_json.c; return the object or NULL. */
 struct json_object;
+struct vlnl_vring;
+struct json_object *output_vring_json(const struct vlnl_vring *vring);
 struct json_object *output_stat_json(const struct report *report);
 struct json_object *output_hist_json(const struct report *report, int span);
 

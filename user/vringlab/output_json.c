@@ -88,7 +88,7 @@ static void add_found(struct json_object *o, const struct vlnl_vring *v)
 		add(o, "irqfds", irqfds_json(v));
 }
 
-static struct json_object *vring_json(const struct vlnl_vring *v)
+struct json_object *output_vring_json(const struct vlnl_vring *v)
 {
 	struct json_object *o = json_object_new_object();
 
@@ -185,7 +185,7 @@ struct json_object *output_stat_json(const struct report *report)
 
 	for (unsigned int i = 0; i < report->nr_vrings; i++) {
 		const struct report_vring *rv = &report->vrings[i];
-		struct json_object *o = vring_json(&rv->vring);
+		struct json_object *o = output_vring_json(&rv->vring);
 		struct json_object *spans = json_object_new_array();
 
 		add(o, "counters", counters_json(&rv->counters));
@@ -207,7 +207,7 @@ struct json_object *output_hist_json(const struct report *report, int span)
 
 	for (unsigned int i = 0; i < report->nr_vrings; i++) {
 		const struct report_vring *rv = &report->vrings[i];
-		struct json_object *o = vring_json(&rv->vring);
+		struct json_object *o = output_vring_json(&rv->vring);
 		struct json_object *spans = json_object_new_array();
 
 		for (int s = 0; s < VLNL_NR_SPANS; s++) {

@@ -25,6 +25,7 @@ static const struct command {
 	{ "stat", cmd_stat, "show counters and latency percentiles of every vring" },
 	{ "hist", cmd_hist, "show latency histograms" },
 	{ "doctor", cmd_doctor, "tell what this machine lacks for tracing, and the cure" },
+	{ "monitor", cmd_monitor, "show vrings as they come and go" },
 };
 
 int fail(const struct vl_err *err, int exit_code)

@@ -504,4 +504,51 @@ int vlnl_layout_dump(struct vlnl *nl, struct vlnl_layout **members, struct vl_er
  */
 int vlnl_layout_tell(struct vlnl *nl, struct vl_err *err);
 
+/**
+ * vlnl_listen() - From now on hear of vrings that come and go
+ * @nl:		Client; from now on for vlnl_event_next() alone.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: 0, or
+ * * %-EOPNOTSUPP - the module is too old to tell
+ * * other - from setsockopt(2)
+ */
+int vlnl_listen(struct vlnl *nl, struct vl_err *err);
+
+/**
+ * enum vlnl_event_type - What a listener hears
+ * @VLNL_EVENT_ADDED: A vring was registered.
+ * @VLNL_EVENT_DELETED: A vring was deleted.
+ * @VLNL_EVENT_LOST: There was more than the socket had room for. All that was not
+ *	yet read is dropped: what is true now is what a dump says that is begun now,
+ *	and what is heard from now on.
+ * @VLNL_EVENT_GONE: The module was unloaded, with all vrings.
+ */
+enum vlnl_event_type {
+	VLNL_EVENT_ADDED,
+	VLNL_EVENT_DELETED,
+	VLNL_EVENT_LOST,
+	VLNL_EVENT_GONE,
+};
+
+/**
+ * struct vlnl_event - One of them
+ * @type:	Which.
+ * @vring:	The vring that was added or deleted; never with its user_data.
+ */
+struct vlnl_event {
+	enum vlnl_event_type type;
+	struct vlnl_vring vring;
+};
+
+/**
+ * vlnl_event_next() - Wait for the next event
+ * @nl:		Client that listens.
+ * @event:	Set on success only.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: 0, %-EPROTO for a message that is malformed, or an errno of recvmsg(2).
+ */
+int vlnl_event_next(struct vlnl *nl, struct vlnl_event *event, struct vl_err *err);
+
 #endif /* VRINGLAB_NL_H */

@@ -21,6 +21,7 @@ struct vlnl {
 	unsigned int portid;
 	uint32_t seq;
 	uint16_t family;
+	uint32_t group; /* of those that hear of vrings */
 	char send_buf[VLNL_SEND_SIZE] __attribute__((aligned(MNL_ALIGNTO)));
 	char recv_buf[VLNL_RECV_SIZE] __attribute__((aligned(MNL_ALIGNTO)));
 };

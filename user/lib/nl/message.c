@@ -361,10 +361,12 @@ static int parse_hist_head(const struct nlattr **tb, struct vlnl_hist *h, struct
 int vlnl_parse_hist(const struct nlmsghdr *nlh, struct vlnl_hist *hist, struct vl_err *err)
 {
 	const struct nlattr *tb[VRINGLAB_A_HIST_MAX + 1];
-	struct vlnl_hist h = { 0 };
 	const struct nlattr *attr;
+	struct vlnl_hist h;
 	int ret;
 
+	/* Of thousands of histograms most buckets are never touched. */
+	memset(&h, 0, offsetof(struct vlnl_hist, hist.buckets));
 	index_attrs(nlh, tb, VRINGLAB_A_HIST_MAX);
 	ret = parse_hist_head(tb, &h, err);
 	if (ret)
@@ -376,7 +378,9 @@ int vlnl_parse_hist(const struct nlmsghdr *nlh, struct vlnl_hist *hist, struct v
 		if (ret)
 			return ret;
 	}
-	*hist = h;
+	memcpy(hist, &h,
+	       offsetof(struct vlnl_hist, hist.buckets) +
+		       h.hist.nr_buckets * sizeof(h.hist.buckets[0]));
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <linux/genetlink.h>
@@ -12,12 +13,35 @@
 struct family {
 	uint16_t id;
 	uint32_t version;
+	uint32_t group;
 };
+
+static void take_group(const struct nlattr *nest, struct family *family)
+{
+	const struct nlattr *attr;
+	bool wanted = false;
+	uint32_t id = 0;
+
+	mnl_attr_for_each_nested(attr, nest) {
+		switch (mnl_attr_get_type(attr)) {
+		case CTRL_ATTR_MCAST_GRP_NAME:
+			wanted = mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0 &&
+				 !strcmp(mnl_attr_get_str(attr), VRINGLAB_MCGRP_VRINGS);
+			break;
+		case CTRL_ATTR_MCAST_GRP_ID:
+			if (mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+				id = mnl_attr_get_u32(attr);
+			break;
+		}
+	}
+	if (wanted)
+		family->group = id;
+}
 
 static int take_family(const struct nlmsghdr *nlh, void *data, struct vl_err *err)
 {
 	struct family *family = data;
-	const struct nlattr *attr;
+	const struct nlattr *attr, *group;
 
 	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
 		switch (mnl_attr_get_type(attr)) {
@@ -30,6 +54,10 @@ static int take_family(const struct nlmsghdr *nlh, void *data, struct vl_err *er
 			if (mnl_attr_validate(attr, MNL_TYPE_U32) < 0)
 				break;
 			family->version = mnl_attr_get_u32(attr);
+			break;
+		case CTRL_ATTR_MCAST_GROUPS:
+			mnl_attr_for_each_nested(group, attr)
+				take_group(group, family);
 			break;
 		}
 	}
@@ -67,6 +95,7 @@ static int find_family(struct vlnl *nl, struct vl_err *err)
 				  "the module's netlink version is %u, not %u: install both anew",
 				  family.version, VRINGLAB_FAMILY_VERSION);
 	nl->family = family.id;
+	nl->group = family.group;
 	return 0;
 }
 
