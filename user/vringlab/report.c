@@ -81,20 +81,32 @@ static bool wanted(const struct vlnl_vring *vring, const char *which, bool by_id
 	return !vl_parse_u64(which, 0, UINT32_MAX, &id) && vring->id == id;
 }
 
-static const struct vlnl_counters *find_counters(const struct dumps *d, uint32_t id)
+/* Where the dumps are at, which all go by rising ids. */
+struct place {
+	int counters;
+	int hists;
+};
+
+static const struct vlnl_counters *find_counters(const struct dumps *d, struct place *at,
+						 uint32_t id)
 {
-	for (int i = 0; i < d->nr_counters; i++)
-		if (d->counters[i].vring_id == id)
-			return &d->counters[i];
-	return NULL;
+	while (at->counters < d->nr_counters && d->counters[at->counters].vring_id < id)
+		at->counters++;
+	if (at->counters == d->nr_counters || d->counters[at->counters].vring_id != id)
+		return NULL;
+	return &d->counters[at->counters];
 }
 
-static void join_hists(struct report_vring *rv, const struct dumps *d)
+static void join_hists(struct report_vring *rv, const struct dumps *d, struct place *at)
 {
-	for (int i = 0; i < d->nr_hists; i++) {
+	while (at->hists < d->nr_hists && d->hists[at->hists].vring_id < rv->vring.id)
+		at->hists++;
+	for (int i = at->hists; i < d->nr_hists; i++) {
 		const struct vlnl_hist *h = &d->hists[i];
 
-		if (h->vring_id == rv->vring.id && h->span < VLNL_NR_SPANS)
+		if (h->vring_id != rv->vring.id)
+			break;
+		if (h->span < VLNL_NR_SPANS)
 			rv->spans[h->span] = &h->hist;
 	}
 }
@@ -102,6 +114,7 @@ static void join_hists(struct report_vring *rv, const struct dumps *d)
 static int join(struct report *r, const struct dumps *d, const char *which, struct vl_err *err)
 {
 	bool by_id = which && has_id(d, which);
+	struct place at = { 0 };
 
 	r->vrings = calloc(d->nr_vrings ? d->nr_vrings : 1, sizeof(*r->vrings));
 	if (!r->vrings)
@@ -111,12 +124,12 @@ static int join(struct report *r, const struct dumps *d, const char *which, stru
 		const struct vlnl_counters *counters;
 
 		/* Deleted between one dump and the next: left out. */
-		counters = find_counters(d, d->vrings[i].id);
+		counters = find_counters(d, &at, d->vrings[i].id);
 		if (!counters || !wanted(&d->vrings[i], which, by_id))
 			continue;
 		rv->vring = d->vrings[i];
 		rv->counters = *counters;
-		join_hists(rv, d);
+		join_hists(rv, d, &at);
 		r->nr_vrings++;
 	}
 	if (which && !r->nr_vrings) {
