@@ -47,11 +47,17 @@ static int open_socket(struct t_genl *g)
 
 int t_genl_open(struct t_genl *g, const char *family)
 {
+	return t_genl_open_parts(g, family, T_GENL_BUF);
+}
+
+int t_genl_open_parts(struct t_genl *g, const char *family, unsigned int part)
+{
 	struct take_family f = { 0 };
 	struct nlmsghdr *nlh;
 	int ret;
 
 	memset(g, 0, sizeof(*g));
+	g->part = part;
 	ret = open_socket(g);
 	if (!ret) {
 		g->family = GENL_ID_CTRL;
@@ -65,6 +71,57 @@ int t_genl_open(struct t_genl *g, const char *family)
 	}
 	g->family = f.id;
 	return 0;
+}
+
+struct take_group {
+	const char *name;
+	uint32_t id;
+};
+
+static void take_group_attrs(const struct nlattr *group, struct take_group *t)
+{
+	const struct nlattr *attr;
+	const char *name = "";
+	uint32_t id = 0;
+
+	mnl_attr_for_each_nested(attr, group) {
+		if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_NAME)
+			name = mnl_attr_get_str(attr);
+		else if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_ID)
+			id = mnl_attr_get_u32(attr);
+	}
+	if (!strcmp(name, t->name))
+		t->id = id;
+}
+
+static int take_groups(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *attr, *group;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr))
+		if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GROUPS)
+			mnl_attr_for_each_nested(group, attr)
+				take_group_attrs(group, data);
+	return MNL_CB_OK;
+}
+
+int t_genl_join(struct t_genl *g, const char *family, const char *group)
+{
+	struct take_group t = { .name = group };
+	uint16_t own = g->family;
+	struct nlmsghdr *nlh;
+	int ret;
+
+	g->family = GENL_ID_CTRL;
+	nlh = t_genl_start(g, CTRL_CMD_GETFAMILY, NLM_F_ACK);
+	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, family);
+	ret = t_genl_call(g, take_groups, &t);
+	g->family = own;
+	if (!ret && !t.id)
+		ret = -ENOENT;
+	if (!ret && mnl_socket_setsockopt(g->nl, NETLINK_ADD_MEMBERSHIP, &t.id, sizeof(t.id)))
+		ret = -errno;
+	return ret;
 }
 
 void t_genl_close(struct t_genl *g)
@@ -180,7 +237,7 @@ int t_genl_call(struct t_genl *g, mnl_cb_t cb, void *data)
 	if (mnl_socket_sendto(g->nl, req, req->nlmsg_len) < 0)
 		return -errno;
 	for (;;) {
-		len = mnl_socket_recvfrom(g->nl, g->answer, sizeof(g->answer));
+		len = mnl_socket_recvfrom(g->nl, g->answer, g->part);
 		if (len < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
 		for (nlh = (const void *)g->answer; mnl_nlmsg_ok(nlh, len);
@@ -190,4 +247,21 @@ int t_genl_call(struct t_genl *g, mnl_cb_t cb, void *data)
 				return ret;
 		}
 	}
+}
+
+int t_genl_next(struct t_genl *g, mnl_cb_t cb, void *data)
+{
+	int len = mnl_socket_recvfrom(g->nl, g->answer, sizeof(g->answer));
+	const struct nlmsghdr *nlh;
+
+	if (len < 0)
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	for (nlh = (const void *)g->answer; mnl_nlmsg_ok(nlh, len);
+	     nlh = mnl_nlmsg_next(nlh, &len)) {
+		look_for_address(g, (const char *)nlh + sizeof(*nlh),
+				 (const char *)nlh + nlh->nlmsg_len);
+		if (nlh->nlmsg_seq || nlh->nlmsg_pid || cb(nlh, data) == MNL_CB_ERROR)
+			return -EBADMSG;
+	}
+	return 0;
 }

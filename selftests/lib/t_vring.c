@@ -129,7 +129,7 @@ static int take_vring_attr(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
-static int take_vring(const struct nlmsghdr *nlh, void *data)
+int t_vring_take(const struct nlmsghdr *nlh, void *data)
 {
 	memset(data, 0, sizeof(struct t_vring));
 	return mnl_attr_parse(nlh, sizeof(struct genlmsghdr), take_vring_attr, data);
@@ -139,7 +139,7 @@ static int take_vring_id(const struct nlmsghdr *nlh, void *data)
 {
 	struct t_vring v = { 0 };
 
-	take_vring(nlh, &v);
+	t_vring_take(nlh, &v);
 	*(uint32_t *)data = v.id;
 	return MNL_CB_OK;
 }
@@ -179,7 +179,7 @@ int t_vring_get(struct t_genl *g, uint32_t id, struct t_vring *v)
 	struct nlmsghdr *nlh = t_genl_start(g, VRINGLAB_CMD_VRING_GET, NLM_F_ACK);
 
 	mnl_attr_put_u32(nlh, VRINGLAB_A_VRING_ID, id);
-	return t_genl_call(g, take_vring, v);
+	return t_genl_call(g, t_vring_take, v);
 }
 
 struct taken {
@@ -193,7 +193,7 @@ static int take_dumped_vring(const struct nlmsghdr *nlh, void *data)
 	struct taken *t = data;
 
 	if (t->nr++ < t->max)
-		return take_vring(nlh, (struct t_vring *)t->to + t->nr - 1);
+		return t_vring_take(nlh, (struct t_vring *)t->to + t->nr - 1);
 	return MNL_CB_OK;
 }
 

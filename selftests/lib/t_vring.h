@@ -121,6 +121,9 @@ struct t_probe {
 /** t_vring_add() - Send vring-add with what @v->has says; sets @v->id. */
 int t_vring_add(struct t_genl *g, struct t_vring *v);
 
+/** t_vring_take() - Fill a struct t_vring with what a message describes. */
+int t_vring_take(const struct nlmsghdr *nlh, void *data);
+
 /** t_vring_del() - Send vring-del. */
 int t_vring_del(struct t_genl *g, uint32_t id);
 

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the module says of its hooks.
+ */
+#include "netlink.h"
+
+/* clang-format off */
+FIXTURE(probes) {
+	struct t_genl g;
+	struct t_probe p[128];
+	int nr;
+};
+
+/* clang-format on */
+
+FIXTURE_SETUP(probes)
+{
+	OPEN_OR_SKIP(&self->g);
+	self->nr = t_probe_dump(&self->g, self->p, 128);
+	ASSERT_LT(0, self->nr);
+	ASSERT_GE(128, self->nr);
+}
+
+FIXTURE_TEARDOWN(probes)
+{
+	EXPECT_EQ(0u, self->g.leak);
+	t_genl_close(&self->g);
+}
+
+TEST_F(probes, none_is_idle_or_failed_while_a_vring_is_registered)
+{
+	int i, attached = 0;
+
+	for (i = 0; i < self->nr; i++) {
+		const struct t_probe *p = &self->p[i];
+
+		EXPECT_LE(p->type, (uint32_t)VRINGLAB_PROBE_TYPE_TRACEPOINT);
+		EXPECT_TRUE(p->state == VRINGLAB_PROBE_STATE_ATTACHED ||
+			    p->state == VRINGLAB_PROBE_STATE_ABSENT)
+		{
+			TH_LOG("%s is in state %u, errno %u", p->name, p->state, p->error);
+		}
+		EXPECT_EQ(0u, p->error);
+		attached += p->state == VRINGLAB_PROBE_STATE_ATTACHED;
+	}
+	EXPECT_LT(0, attached);
+}
+
+static uint32_t documented_hops(const char *name)
+{
+#define HOP(hop) (1u << VRINGLAB_HOP_##hop)
+	static const struct {
+		const char *name;
+		uint32_t hops;
+	} known[] = {
+		{ "eventfd_signal_mask", HOP(KICK) | HOP(CALL) },
+		{ "eventfd_write", HOP(KICK) | HOP(CALL) },
+		{ "irqfd_wakeup", HOP(CALL) | HOP(INJECT) },
+		{ "irqfd_inject", HOP(INJECT) },
+		{ "add_wait_queue_priority_exclusive", HOP(KICK) },
+		{ "io_uring_complete", HOP(WAKE) },
+		{ "kvm_exit", HOP(EXIT) },
+		{ "kvm_apic_accept_irq", HOP(INJECT) },
+		{ "kvm_entry", HOP(ENTRY) },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (!strcmp(known[i].name, name))
+			return known[i].hops;
+	return 0;
+#undef HOP
+}
+
+/* As Documentation/hops.rst has it. */
+TEST_F(probes, each_names_every_hop_it_serves_once)
+{
+	uint32_t all = 0;
+	int i;
+
+	for (i = 0; i < self->nr; i++) {
+		const struct t_probe *p = &self->p[i];
+
+		EXPECT_EQ(documented_hops(p->name), p->hops)
+		{
+			TH_LOG("%s", p->name);
+		}
+		EXPECT_EQ((unsigned int)__builtin_popcount(p->hops), p->nr_hops);
+		all |= p->hops;
+	}
+	/* No hop is without one. */
+	EXPECT_EQ((1u << (VRINGLAB_HOP_ENTRY + 1)) - 1, all);
+}
+
+TEST_F(probes, each_is_listed_once)
+{
+	int i, j;
+
+	for (i = 0; i < self->nr; i++)
+		for (j = 0; j < i; j++)
+			EXPECT_FALSE(!strcmp(self->p[i].name, self->p[j].name) &&
+				     self->p[i].type == self->p[j].type &&
+				     !strcmp(self->p[i].module, self->p[j].module))
+			{
+				TH_LOG("%s twice", self->p[i].name);
+			}
+}
+
+USE_MODULE_WITH_ANCHOR
+
+TEST_HARNESS_MAIN
