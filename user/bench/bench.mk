@@ -8,7 +8,7 @@
 include Makefile
 
 bench_out := $(out)/bench
-bench_programs := hops reads report roundtrip startexit vring wakes
+bench_programs := hops reads report roundtrip startexit stat vring wakes
 bench_bins := $(bench_programs:%=$(bench_out)/bench-%) $(bench_out)/bench-alloc.so \
 	$(bench_out)/microvm.bin
 
@@ -17,6 +17,7 @@ bench_reads_objs := reads.o common.o
 bench_report_objs := report.o
 bench_roundtrip_objs := roundtrip.o loopback.o common.o
 bench_startexit_objs := startexit.o common.o
+bench_stat_objs := stat.o tracer.o common.o
 bench_vring_objs := vring.o common.o
 bench_wakes_objs := wakes.o loopback.o common.o
 
