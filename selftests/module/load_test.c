@@ -401,7 +401,7 @@ TEST_F_TIMEOUT(ftrace_switch, off_means_EOPNOTSUPP_and_back_on_it_works, SLOW)
 
 	ret = ftrace_enable("0");
 	if (ret == -EOPNOTSUPP)
-		SKIP(return, "this kernel does not switch ftrace off: use one before 7.2");
+		SKIP(return, "this kernel does not switch ftrace off: use one before 7.3");
 	if (ret)
 		SKIP(return, "needs ftrace with nothing attached: end other tracers");
 	EXPECT_EQ(-EOPNOTSUPP, t_vring_add(&self->g, &self->v));
