@@ -21,6 +21,10 @@
 #error "vringlab needs CONFIG_DYNAMIC_FTRACE_WITH_ARGS: its hooks read arguments"
 #endif
 
+#if !defined(CONFIG_PREEMPT_NOTIFIERS)
+#error "vringlab asks a thread's preempt notifiers for its vCPU: needs KVM, which selects them"
+#endif
+
 /* What a family's pre_doit() is given; in 6.2 operations were split. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 #define vl_genl_op genl_ops

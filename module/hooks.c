@@ -29,6 +29,7 @@
 #include "compat.h"
 #include "hooks.h"
 #include "layout.h"
+#include "vcpu.h"
 
 #define KVM (IS_BUILTIN(CONFIG_KVM) ? NULL : "kvm")
 #define UNIX (IS_BUILTIN(CONFIG_UNIX) ? NULL : "unix")
@@ -92,12 +93,15 @@ struct probe {
 		.flags = FTRACE_OPS_FL_PERMANENT,		\
 	}
 
-#define CONTROL(function, in, call)				\
+#define SHARED(function, in, call)				\
 	.name = #function,					\
 	.module = in,						\
 	.type = VRINGLAB_PROBE_TYPE_FUNCTION,			\
-	.control = true,					\
 	.shared = call
+
+#define CONTROL(function, in, call)				\
+	SHARED(function, in, call),				\
+	.control = true
 
 /* Of the path as well, but for what was found only. */
 #define VHOST_HOP(function, in, at, call)			\
@@ -165,6 +169,8 @@ enum {
 	VHOST_ADD_USED_AND_SIGNAL,
 	VHOST_ADD_USED_AND_SIGNAL_N,
 	VHOST_SIGNAL,
+	KVM_ARCH_VCPU_DESTROY,
+	KVM_VCPU_WAKEUP,
 	PROBES
 };
 
@@ -221,6 +227,10 @@ static struct probe probes[PROBES] = {
 	[VHOST_ADD_USED_AND_SIGNAL_N] = { VHOST_HOP(vhost_add_used_and_signal_n, VHOST, CALL,
 						    vl_on_vhost_signal) },
 	[VHOST_SIGNAL] = { VHOST_HOP(vhost_signal, VHOST, CALL, vl_on_vhost_signal) },
+	/* No hop, but the vCPUs' own counters. */
+	[KVM_ARCH_VCPU_DESTROY] = { SHARED(kvm_arch_vcpu_destroy, KVM,
+					   vl_on_kvm_arch_vcpu_destroy) },
+	[KVM_VCPU_WAKEUP] = { TRACEPOINT(kvm_vcpu_wakeup, KVM, 0, vl_on_kvm_vcpu_wakeup) },
 };
 
 /* Protects all of the above but names, and users. Taken inside vl_vrings_lock. */
@@ -234,7 +244,7 @@ static bool discovering;
  * What the shared ops calls, by address. Open addressing; an address that is no
  * longer there leaves its place marked, because others may stand behind it.
  */
-#define SHARED_BITS 6
+#define SHARED_BITS 7
 #define SHARED_GONE 1UL
 
 static struct shared {
@@ -307,6 +317,12 @@ bool vl_hooks_is_eventfd_write(unsigned long func)
 bool vl_hooks_vhost_worker_queue(void)
 {
 	return READ_ONCE(probes[VHOST_WORKER_QUEUE].attached);
+}
+
+/* Without it, a record could outlive its vCPU. */
+bool vl_hooks_vcpu_destroy(void)
+{
+	return READ_ONCE(probes[KVM_ARCH_VCPU_DESTROY].attached);
 }
 
 static bool is_tracepoint(const struct probe *p)
@@ -423,7 +439,7 @@ static void attach(struct probe *p)
 
 	ret = attach_probe(p);
 	p->error = -ret;
-	p->attached = !ret;
+	WRITE_ONCE(p->attached, !ret);
 }
 
 static void detach(struct probe *p)
@@ -442,7 +458,7 @@ static void detach(struct probe *p)
 	else if (p->ops.func)
 		detach_function(p);
 
-	p->attached = false;
+	WRITE_ONCE(p->attached, false);
 }
 
 static bool any_attached(void)
@@ -479,10 +495,19 @@ static void detach_unwanted(void)
 			detach(&probes[i]);
 }
 
+/* Their ends are not seen any more. Handlers may still run, and make more of them. */
+static void forget_vcpus(void)
+{
+	tracepoint_synchronize_unregister();
+	vl_vcpus_forget();
+}
+
 static void detach_later(struct work_struct *work)
 {
 	mutex_lock(&hooks_lock);
 	detach_unwanted();
+	if (!users)
+		forget_vcpus();
 	mutex_unlock(&hooks_lock);
 }
 
@@ -769,5 +794,5 @@ void vl_hooks_exit(void)
 	mutex_unlock(&hooks_lock);
 
 	/* Handlers may still run; then their code goes. */
-	tracepoint_synchronize_unregister();
+	forget_vcpus();
 }

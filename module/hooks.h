@@ -110,4 +110,13 @@ void vl_on_vhost_vq_init_access(unsigned long ip, unsigned long parent_ip, struc
 void vl_on_vhost_vq_work_queue(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			       struct ftrace_regs *fregs);
 
+/* vcpu.c */
+
+void vl_on_kvm_arch_vcpu_destroy(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+				 struct ftrace_regs *fregs);
+
+/* vcpu_count.c */
+
+void vl_on_kvm_vcpu_wakeup(void *data, u64 ns, bool waited, bool valid);
+
 #endif /* _VRINGLAB_HOOKS_H */

@@ -24,10 +24,12 @@
 #include "vringlab.h"
 
 #include <linux/atomic.h>
+#include <linux/kvm_host.h>
 
 #include "clock.h"
 #include "stats.h"
 #include "trace.h"
+#include "vcpu.h"
 
 static __always_inline struct vl_flight *flight_open(struct vl_vring *vring)
 {
@@ -130,8 +132,10 @@ void vl_hop_kick(struct vl_vring *vring, enum vl_source source)
 	s64 exit_kick_ns = -1;
 
 	vl_count(vring, kick_counter(source));
-	if (source == VL_SOURCE_KVM)
+	if (source == VL_SOURCE_KVM) {
 		exit_kick_ns = exit_span(vring, now);
+		vl_vcpu_involve(vring, vl_kvm_exit_vcpu());
+	}
 
 	if (!stage_occupied(vring, VL_STAGE_KICK)) {
 		struct vl_flight *flight = flight_open(vring);
@@ -257,7 +261,7 @@ void vl_hop_inject(struct vl_vring *vring, struct kvm *kvm, u32 vcpu_id, u8 vect
 }
 
 /* By vl_pending_entry() only, once for each vl_pending_add(). */
-void vl_hop_entry(struct vl_vring *vring, u32 vcpu_id)
+void vl_hop_entry(struct vl_vring *vring, struct kvm_vcpu *vcpu)
 {
 	struct vl_flight *flight = stage_take(vring, VL_STAGE_INJECT);
 	s64 inject_entry_ns, kick_entry_ns = -1;
@@ -268,11 +272,24 @@ void vl_hop_entry(struct vl_vring *vring, u32 vcpu_id)
 
 	now = vl_now_ns();
 	vl_count(vring, VL_ENTRIES);
+	vl_vcpu_involve(vring, vcpu);
 	inject_entry_ns = vl_stats_span(vring, VRINGLAB_SPAN_INJECT_ENTRY, flight->inject_ns, now);
 	if (flight->kick_ns)
 		kick_entry_ns =
 			vl_stats_span(vring, VRINGLAB_SPAN_KICK_ENTRY, flight->kick_ns, now);
 	flight_close(vring, flight);
 
-	trace_entry(vring->id, vcpu_id, inject_entry_ns, kick_entry_ns);
+	trace_entry(vring->id, vcpu->vcpu_id, inject_entry_ns, kick_entry_ns);
+}
+
+/* As vl_hop_entry(), for a vCPU that ends and has not entered. */
+void vl_hop_abandon(struct vl_vring *vring)
+{
+	struct vl_flight *flight = stage_take(vring, VL_STAGE_INJECT);
+
+	if (WARN_ON_ONCE(!flight))
+		return;
+
+	vl_count(vring, VL_INJECT_ABANDONED);
+	flight_close(vring, flight);
 }

@@ -22,15 +22,18 @@
 #include "compat.h"
 #include "found.h"
 #include "hooks.h"
+#include "vcpu.h"
 
 /**
  * struct last_exit - The last exit on a CPU
  * @task:	Whose; NULL after the next entry.
+ * @vcpu:	Which left the guest, to be compared only.
  * @migrations:	Its number of moves between CPUs.
  * @ns:		When.
  */
 struct last_exit {
 	struct task_struct *task;
+	struct kvm_vcpu *vcpu;
 	u64 migrations;
 	u64 ns;
 };
@@ -72,7 +75,10 @@ void vl_on_kvm_exit(void *data, struct kvm_vcpu *vcpu, u32 isa)
 	last = this_cpu_ptr(&last_exit);
 	last->ns = vl_now_ns();
 	last->migrations = current->se.nr_migrations;
+	last->vcpu = vcpu;
 	last->task = current;
+	if (vl_vcpu_maybe(vcpu))
+		vl_vcpu_count_exit(vcpu, isa);
 	vl_path_leave();
 }
 
@@ -92,10 +98,26 @@ u64 vl_kvm_exit_ns(void)
 	return last->ns;
 }
 
+/*
+ * Return: the vCPU that the calling thread has loaded, NULL if its exit was not seen
+ * here
+ */
+struct kvm_vcpu *vl_kvm_exit_vcpu(void)
+{
+	struct kvm_vcpu *vcpu = this_cpu_read(last_exit.vcpu);
+
+	return vcpu && vl_vcpu_is_loaded(vcpu) ? vcpu : NULL;
+}
+
 void vl_on_kvm_entry(void *data, struct kvm_vcpu *vcpu, bool force_immediate_exit)
 {
 	this_cpu_write(last_exit.task, NULL);
-	vl_pending_entry(vl_target(vcpu->kvm, vcpu->vcpu_id), vcpu->vcpu_id);
+	if (vl_vcpu_maybe(vcpu)) {
+		vl_path_enter();
+		vl_vcpu_count_entry(vcpu);
+		vl_path_leave();
+	}
+	vl_pending_entry(vl_target(vcpu->kvm, vcpu->vcpu_id), vcpu);
 }
 
 static struct last_irqfd *last_irqfd_of(struct last_irqfds *last, const struct task_struct *task)

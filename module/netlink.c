@@ -86,6 +86,14 @@ static const struct genl_ops ops[] = {
 		.maxattr = VL_NL_LAYOUT_MAX,
 		.doit = vl_nl_layout_set,
 	},
+	{
+		.cmd = VRINGLAB_CMD_VCPU_GET,
+		.policy = vl_nl_vcpu_policy,
+		.maxattr = VL_NL_VCPU_MAX,
+		.doit = vl_nl_vcpu_get,
+		.start = vl_nl_vcpu_dump_start,
+		.dumpit = vl_nl_vcpu_dump,
+	},
 };
 
 /*

@@ -129,4 +129,14 @@ int vl_nl_layout_set(struct sk_buff *skb, struct genl_info *info);
 
 int vl_nl_probe_dump(struct sk_buff *skb, struct netlink_callback *cb);
 
+/* nl_vcpu.c */
+
+#define VL_NL_VCPU_MAX VRINGLAB_A_VCPU_ID
+
+extern const struct nla_policy vl_nl_vcpu_policy[VL_NL_VCPU_MAX + 1];
+
+int vl_nl_vcpu_get(struct sk_buff *skb, struct genl_info *info);
+int vl_nl_vcpu_dump_start(struct netlink_callback *cb);
+int vl_nl_vcpu_dump(struct sk_buff *skb, struct netlink_callback *cb);
+
 #endif /* _VRINGLAB_NL_H */

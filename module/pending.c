@@ -73,39 +73,60 @@ void vl_pending_add(struct vl_vring *vring, u64 target)
 }
 
 /*
- * A vCPU enters on one CPU at a time, so nobody else takes out what matches, and
- * what does not match stays.
+ * A vCPU enters on one CPU at a time, and ends on none, so nobody else takes out
+ * what matches, and what does not match stays.
  */
-static void enter_one(struct pending *p, unsigned int index, u64 target, u32 vcpu_id)
+static void take_one(struct pending *p, unsigned int index, u64 target, struct kvm_vcpu *vcpu)
 {
 	struct vl_vring *vring = rcu_dereference_sched(vl_vrings[index]);
 
-	if (vring && READ_ONCE(vring->target) == target && remove(p, index))
-		vl_hop_entry(vring, vcpu_id);
+	if (!vring || READ_ONCE(vring->target) != target || !remove(p, index))
+		return;
+	if (vcpu)
+		vl_hop_entry(vring, vcpu);
+	else
+		vl_hop_abandon(vring);
 }
 
-static noinline void enter_more(struct pending *p, u64 target, u32 vcpu_id)
+/* Others set and clear bits meanwhile: each word is read once. */
+static noinline void take_more(struct pending *p, u64 target, struct kvm_vcpu *vcpu)
 {
-	unsigned int index;
+	unsigned int i, bit;
 
-	for_each_set_bit(index, p->more, VL_VRINGS_MAX)
-		enter_one(p, index, target, vcpu_id);
+	for (i = 0; i < ARRAY_SIZE(p->more); i++) {
+		unsigned long bits = READ_ONCE(p->more[i]);
+
+		for_each_set_bit(bit, &bits, BITS_PER_LONG)
+			take_one(p, i * BITS_PER_LONG + bit, target, vcpu);
+	}
 }
 
-void vl_pending_entry(u64 target, u32 vcpu_id)
+/* @vcpu: which enters, NULL if it never will. */
+static void take_out(struct pending *p, s64 word, u64 target, struct kvm_vcpu *vcpu)
+{
+	vl_path_enter();
+	if ((u32)word)
+		take_one(p, (u32)word - 1, target, vcpu);
+	if (word >> 32)
+		take_more(p, target, vcpu);
+	vl_path_leave();
+}
+
+void vl_pending_entry(u64 target, struct kvm_vcpu *vcpu)
 {
 	struct pending *p = bucket_of(target);
 	s64 word = atomic64_read(&p->word);
 
-	if (likely(!word))
-		return;
+	if (unlikely(word))
+		take_out(p, word, target, vcpu);
+}
 
-	vl_path_enter();
-	if ((u32)word)
-		enter_one(p, (u32)word - 1, target, vcpu_id);
-	if (word >> 32)
-		enter_more(p, target, vcpu_id);
-	vl_path_leave();
+/* The vCPU ends: else its vrings would wait for it for ever. */
+void vl_pending_abandon(u64 target)
+{
+	struct pending *p = bucket_of(target);
+
+	take_out(p, atomic64_read(&p->word), target, NULL);
 }
 
 /*

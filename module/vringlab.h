@@ -34,6 +34,7 @@
 struct eventfd_ctx;
 struct file;
 struct kvm;
+struct kvm_vcpu;
 struct netlink_ext_ack;
 struct nlattr;
 struct sk_buff;
@@ -73,8 +74,10 @@ enum vl_counter {
 	VL_INJECTS_DEFERRED,
 	VL_INJECT_COALESCED,
 	VL_INJECT_UNMATCHED,
+	VL_INJECT_ABANDONED,
 	VL_ENTRIES,
 	VL_EXIT_MISSED,
+	VL_VCPU_MISSED,
 	VL_MISSED,
 	VL_ACAUSAL,
 	VL_COUNTERS
@@ -322,6 +325,7 @@ unsigned long vl_hooks_irqfd_inject(void);
 bool vl_hooks_is_eventfd_write(unsigned long func);
 bool vl_hooks_vhost_worker_queue(void);
 bool vl_hooks_add_irqfd(void);
+bool vl_hooks_vcpu_destroy(void);
 
 /* hops.c */
 
@@ -329,11 +333,13 @@ void vl_hop_kick(struct vl_vring *vring, enum vl_source source);
 bool vl_hop_wake(struct vl_vring *vring, enum vl_source source);
 void vl_hop_call(struct vl_vring *vring, enum vl_source source);
 void vl_hop_inject(struct vl_vring *vring, struct kvm *kvm, u32 vcpu_id, u8 vector, bool deferred);
-void vl_hop_entry(struct vl_vring *vring, u32 vcpu_id);
+void vl_hop_entry(struct vl_vring *vring, struct kvm_vcpu *vcpu);
+void vl_hop_abandon(struct vl_vring *vring);
 
 /* kvm.c */
 
 u64 vl_kvm_exit_ns(void);
+struct kvm_vcpu *vl_kvm_exit_vcpu(void);
 
 /* vring.c */
 
@@ -407,7 +413,8 @@ static inline u32 vl_target_vcpu(u64 target)
 }
 
 void vl_pending_add(struct vl_vring *vring, u64 target);
-void vl_pending_entry(u64 target, u32 vcpu_id);
+void vl_pending_entry(u64 target, struct kvm_vcpu *vcpu);
+void vl_pending_abandon(u64 target);
 void vl_pending_del(struct vl_vring *vring);
 
 /* source.c */

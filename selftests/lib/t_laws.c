@@ -164,8 +164,10 @@ const char *t_stats_broken(const struct t_stats *s)
 				   T_CNT(s, INJECTS) - T_CNT(s, INJECT_UNMATCHED),
 				   T_SPAN(s, CALL_INJECT)->count);
 	if (!*text)
-		text = open_broken("injects - inject-coalesced", T_CNT(s, INJECTS),
-				   T_CNT(s, INJECT_COALESCED), T_SPAN(s, INJECT_ENTRY)->count);
+		text = open_broken("injects - inject-coalesced - inject-abandoned",
+				   T_CNT(s, INJECTS),
+				   T_CNT(s, INJECT_COALESCED) + T_CNT(s, INJECT_ABANDONED),
+				   T_SPAN(s, INJECT_ENTRY)->count);
 	if (!*text)
 		text = same_broken("entries, inject-entry", T_CNT(s, ENTRIES),
 				   T_SPAN(s, INJECT_ENTRY)->count);
@@ -198,8 +200,10 @@ void t_stats_print(const struct t_stats *s)
 		[VRINGLAB_A_COUNTERS_INJECTS_DEFERRED] = "injects-deferred",
 		[VRINGLAB_A_COUNTERS_INJECT_COALESCED] = "inject-coalesced",
 		[VRINGLAB_A_COUNTERS_INJECT_UNMATCHED] = "inject-unmatched",
+		[VRINGLAB_A_COUNTERS_INJECT_ABANDONED] = "inject-abandoned",
 		[VRINGLAB_A_COUNTERS_ENTRIES] = "entries",
 		[VRINGLAB_A_COUNTERS_EXIT_MISSED] = "exit-missed",
+		[VRINGLAB_A_COUNTERS_VCPU_MISSED] = "vcpu-missed",
 		[VRINGLAB_A_COUNTERS_MISSED] = "missed",
 		[VRINGLAB_A_COUNTERS_ACAUSAL] = "acausal",
 	};

@@ -121,7 +121,7 @@ static const char stat_text[] =
 	"# counter               count  what\n"
 	"kicks                      10  signals of the kick eventfd\n"
 	"kicks-kvm                  10  kicks by a guest's doorbell, through an ioeventfd\n"
-	"# 25 more are 0 (--all shows them)\n"
+	"# 27 more are 0 (--all shows them)\n"
 	"# span              count      min      p50      p90      p99    p99.9      max\n"
 	"exit-kick               0        -        -        -        -        -        -\n"
 	"kick-wake              10   1.03us   1.09us   1.22us   5.38us   5.38us   5.50us\n"

@@ -90,10 +90,14 @@ struct vlnl;
 	  "injects that found an earlier one not yet entered")		\
 	X(INJECT_UNMATCHED, "inject-unmatched",				\
 	  "injects that no open call led to")			\
+	X(INJECT_ABANDONED, "inject-abandoned",				\
+	  "injects whose vCPU ended before it entered")		\
 	X(ENTRIES, "entries",						\
 	  "guest entries that took an interrupt")			\
 	X(EXIT_MISSED, "exit-missed",					\
 	  "kicks by KVM whose exit was not seen on that CPU")	\
+	X(VCPU_MISSED, "vcpu-missed",					\
+	  "kicks by KVM and entries of uncounted vCPUs")	\
 	X(MISSED, "missed",						\
 	  "hits counted, not stamped, for want of a record")		\
 	X(ACAUSAL, "acausal",						\

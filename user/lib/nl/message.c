@@ -384,7 +384,7 @@ int vlnl_parse_hist(const struct nlmsghdr *nlh, struct vlnl_hist *hist, struct v
 	return 0;
 }
 
-/* There is one attribute for each hop. */
+/* There is one attribute for each hop, and none for a probe that serves no hop. */
 static int parse_hops(const struct nlmsghdr *nlh, uint32_t *hops, struct vl_err *err)
 {
 	const struct nlattr *attr;
