@@ -452,6 +452,85 @@ TEST_F(message, probe_has_every_hop_of_its_answer)
 	EXPECT_EQ(-EPROTO, vlnl_parse_probe(self->nlh, &p, &self->err));
 }
 
+static void put_vcpu(struct nlmsghdr *nlh)
+{
+	static const uint16_t attrs[] = {
+		VRINGLAB_A_VCPU_ID,  VRINGLAB_A_VCPU_VM,  VRINGLAB_A_VCPU_VCPU_ID,
+		VRINGLAB_A_VCPU_PID, VRINGLAB_A_VCPU_TID, VRINGLAB_A_VCPU_ISA,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(attrs); i++)
+		mnl_attr_put_u32(nlh, attrs[i], i + 1);
+}
+
+static void put_reason(struct nlmsghdr *nlh, uint32_t code, uint64_t count)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, VRINGLAB_A_VCPU_EXIT_REASON);
+
+	mnl_attr_put_u32(nlh, VRINGLAB_A_EXIT_REASON_CODE, code);
+	mnl_attr_put_u64(nlh, VRINGLAB_A_EXIT_REASON_COUNT, count);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+TEST_F(message, vcpu_is_read)
+{
+	struct vlnl_vcpu v;
+
+	put_vcpu(self->nlh);
+	mnl_attr_put_u64(self->nlh, VRINGLAB_A_VCPU_EXITS, 1ull << 40);
+	put_reason(self->nlh, 0x400, 3);
+	put_reason(self->nlh, 0x401, 1ull << 33);
+	ASSERT_EQ(0, vlnl_parse_vcpu(self->nlh, &v, &self->err));
+	EXPECT_EQ(1u, v.id);
+	EXPECT_EQ(2u, v.vm);
+	EXPECT_EQ(3u, v.vcpu_id);
+	EXPECT_EQ(4u, v.pid);
+	EXPECT_EQ(5u, v.tid);
+	EXPECT_EQ(6u, v.isa);
+	EXPECT_EQ(1ull << VLNL_VCPU_COUNTER_EXITS, v.present);
+	EXPECT_EQ(1ull << 40, v.value[VLNL_VCPU_COUNTER_EXITS]);
+	ASSERT_EQ(2u, v.nr_reasons);
+	EXPECT_EQ(0x401u, v.reasons[1].code);
+	EXPECT_EQ(1ull << 33, v.reasons[1].count);
+}
+
+TEST_F(message, vcpu_with_a_bad_reason_is_refused)
+{
+	struct vlnl_vcpu v = { .id = 77 };
+	struct nlattr *nest;
+
+	put_vcpu(self->nlh);
+	nest = mnl_attr_nest_start(self->nlh, VRINGLAB_A_VCPU_EXIT_REASON);
+	mnl_attr_put_u32(self->nlh, VRINGLAB_A_EXIT_REASON_CODE, 1);
+	mnl_attr_nest_end(self->nlh, nest);
+	EXPECT_EQ(-EPROTO, vlnl_parse_vcpu(self->nlh, &v, &self->err));
+	EXPECT_EQ(77u, v.id);
+}
+
+TEST_F(message, vcpu_with_more_reasons_than_fit_is_refused)
+{
+	struct vlnl_vcpu v;
+
+	put_vcpu(self->nlh);
+	for (uint32_t i = 0; i < VLNL_EXIT_REASONS_MAX; i++)
+		put_reason(self->nlh, i, 1);
+	ASSERT_EQ(0, vlnl_parse_vcpu(self->nlh, &v, &self->err));
+	EXPECT_EQ(VLNL_EXIT_REASONS_MAX, v.nr_reasons);
+	put_reason(self->nlh, VLNL_EXIT_REASONS_MAX, 1);
+	EXPECT_EQ(-EPROTO, vlnl_parse_vcpu(self->nlh, &v, &self->err));
+}
+
+TEST(exit_reasons_have_the_kernels_names)
+{
+	EXPECT_STREQ("HLT", vlnl_exit_reason_name(VRINGLAB_ISA_VMX, 12));
+	EXPECT_STREQ("EPT_MISCONFIG", vlnl_exit_reason_name(VRINGLAB_ISA_VMX, 49));
+	EXPECT_STREQ("hlt", vlnl_exit_reason_name(VRINGLAB_ISA_SVM, 0x78));
+	EXPECT_STREQ("npf", vlnl_exit_reason_name(VRINGLAB_ISA_SVM, 0x400));
+	EXPECT_EQ(NULL, vlnl_exit_reason_name(VRINGLAB_ISA_SVM, 0x3ff));
+	EXPECT_EQ(NULL, vlnl_exit_reason_name(VRINGLAB_ISA_UNKNOWN, 12));
+	EXPECT_STREQ("unknown", vlnl_isa_name(3));
+}
+
 TEST_F(message, message_without_attributes_is_refused)
 {
 	struct vlnl_vring v;

@@ -14,6 +14,7 @@
 #include "../vringlab/output.c"
 #include "../vringlab/output_json.c"
 #include "../vringlab/output_text.c"
+#include "../vringlab/output_vcpu.c"
 #include "../vringlab/report.c"
 
 #include "kselftest_harness.h"
@@ -440,6 +441,99 @@ TEST_F(report, json_without_vrings_is_an_empty_list)
 	root = json_tokener_parse(self->text);
 	ASSERT_NE(NULL, root);
 	EXPECT_EQ(0u, json_object_array_length(member(root, "vrings")));
+	json_object_put(root);
+}
+
+/* An AMD vCPU that has run, with a reason that has no name. */
+static struct vlnl_vcpu some_vcpu(void)
+{
+	struct vlnl_vcpu v = {
+		.id = 5,
+		.vm = 2,
+		.vcpu_id = 1,
+		.pid = 4711,
+		.tid = 4713,
+		.isa = VRINGLAB_ISA_SVM,
+		.present = (1ull << VLNL_NR_VCPU_COUNTERS) - 1,
+		.reasons = { { 0x78, 7 }, { 0x3ff, 1 }, { 0x400, 4 } },
+		.nr_reasons = 3,
+	};
+
+	v.value[VLNL_VCPU_COUNTER_ENTRIES] = 13;
+	v.value[VLNL_VCPU_COUNTER_EXITS] = 12;
+	return v;
+}
+
+static const char vcpu_text[] = "# vCPU 5: number 1 of VM 2, svm, pid 4711, thread 4713\n"
+				"# counter                       count  what\n"
+				"entries                            13  guest entries\n"
+				"exits                              12  guest exits\n"
+				"# 11 more are 0 (--all shows them)\n"
+				"# exit              count  reason\n"
+				"0x78                    7  hlt\n"
+				"0x3ff                   1  0x3ff\n"
+				"0x400                   4  npf\n";
+
+TEST_F(report, vcpu_shows_counters_and_named_reasons)
+{
+	struct vlnl_vcpu vcpu = some_vcpu();
+	struct report_vcpus vcpus = { &vcpu, 1 };
+	struct output_options options = { .span = -1 };
+
+	ASSERT_EQ(0, output_vcpus(self->f, &vcpus, &options, &self->err));
+	EXPECT_STREQ(vcpu_text, self->text);
+}
+
+TEST_F(report, vcpu_all_shows_every_counter)
+{
+	struct vlnl_vcpu vcpu = some_vcpu();
+	struct report_vcpus vcpus = { &vcpu, 1 };
+	struct output_options options = { .all = true, .span = -1 };
+
+	ASSERT_EQ(0, output_vcpus(self->f, &vcpus, &options, &self->err));
+	for (unsigned int i = 0; i < VLNL_NR_VCPU_COUNTERS; i++) {
+		char prefix[32];
+
+		snprintf(prefix, sizeof(prefix), "%s ", vlnl_vcpu_counter_info[i].name);
+		EXPECT_EQ(1u, count_lines(self->text, prefix));
+	}
+	EXPECT_GE(80u, longest_line(self->text));
+}
+
+TEST_F(report, without_vcpus_one_line_says_so)
+{
+	struct report_vcpus vcpus = { NULL, 0 };
+	struct output_options options = { .span = -1 };
+
+	ASSERT_EQ(0, output_vcpus(self->f, &vcpus, &options, &self->err));
+	EXPECT_STREQ("no vCPU has to do with a vring yet\n", self->text);
+}
+
+TEST_F(report, vcpu_json_has_everything)
+{
+	struct vlnl_vcpu vcpu = some_vcpu();
+	struct report_vcpus vcpus = { &vcpu, 1 };
+	struct output_options options = { .json = true, .span = -1 };
+	struct json_object *root, *o, *reasons, *reason;
+
+	ASSERT_EQ(0, output_vcpus(self->f, &vcpus, &options, &self->err));
+	root = json_tokener_parse(self->text);
+	o = json_object_array_get_idx(member(root, "vcpus"), 0);
+	EXPECT_EQ(5u, member_u64(o, "id"));
+	EXPECT_EQ(2u, member_u64(o, "vm"));
+	EXPECT_EQ(1u, member_u64(o, "vcpu-id"));
+	EXPECT_EQ(4713u, member_u64(o, "tid"));
+	EXPECT_STREQ("svm", json_object_get_string(member(o, "isa")));
+	EXPECT_EQ(VLNL_NR_VCPU_COUNTERS, json_object_object_length(member(o, "counters")));
+	EXPECT_EQ(12u, member_u64(member(o, "counters"), "exits"));
+	reasons = member(o, "exit-reasons");
+	ASSERT_EQ(3u, json_object_array_length(reasons));
+	reason = json_object_array_get_idx(reasons, 0);
+	EXPECT_EQ(0x78u, member_u64(reason, "code"));
+	EXPECT_EQ(7u, member_u64(reason, "count"));
+	EXPECT_STREQ("hlt", json_object_get_string(member(reason, "name")));
+	reason = json_object_array_get_idx(reasons, 1);
+	EXPECT_TRUE(json_object_object_get_ex(reason, "name", &reason) && !reason);
 	json_object_put(root);
 }
 

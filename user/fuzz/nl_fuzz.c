@@ -32,6 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct vlnl_layout layout;
 	struct vlnl_vring vring;
 	struct vlnl_discover discover;
+	struct vlnl_vcpu vcpu;
 	struct vlnl_probe probe;
 	struct vlnl_hist hist;
 	struct vl_err err;
@@ -41,6 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vlnl_parse_vring_id(nlh, &id, &err);
 	vlnl_parse_counters(nlh, &counters, &err);
 	vlnl_parse_hist(nlh, &hist, &err);
+	if (!vlnl_parse_vcpu(nlh, &vcpu, &err))
+		FUZZ_CHECK(vcpu.nr_reasons <= VLNL_EXIT_REASONS_MAX);
 	if (!vlnl_parse_vring(nlh, &vring, &err))
 		FUZZ_CHECK(memchr(vring.label, '\0', sizeof(vring.label)) &&
 			   memchr(vring.owner_comm, '\0', sizeof(vring.owner_comm)) &&

@@ -15,6 +15,8 @@ static void usage(FILE *f)
 	      "Shows the counters of every traced vring, and how long each hop took:\n"
 	      "count, minimum, percentiles and maximum of each span.\n\n"
 	      "  --vring ID|LABEL  only this vring; default: all\n"
+	      "  --vcpus           instead, the vCPUs that vrings have to do with: entries,\n"
+	      "                    exits by reason, halts\n"
 	      "  --all             counters that are 0 too; default: only the others\n"
 	      "  --ns              times in plain nanoseconds; default: ns, us, ms or s,\n"
 	      "                    with three digits\n"
@@ -25,10 +27,11 @@ static void usage(FILE *f)
 	      f);
 }
 
-enum { OPT_VRING = 256, OPT_ALL, OPT_NS, OPT_JSON, OPT_HELP };
+enum { OPT_VRING = 256, OPT_VCPUS, OPT_ALL, OPT_NS, OPT_JSON, OPT_HELP };
 
 static const struct option long_options[] = {
 	{ "vring", required_argument, NULL, OPT_VRING },
+	{ "vcpus", no_argument, NULL, OPT_VCPUS },
 	{ "all", no_argument, NULL, OPT_ALL },
 	{ "ns", no_argument, NULL, OPT_NS },
 	{ "json", no_argument, NULL, OPT_JSON },
@@ -36,19 +39,49 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+static int stat_vrings(const char *which, const struct output_options *options)
+{
+	struct report report;
+	struct vl_err err;
+	int ret;
+
+	ret = report_read(&report, which, &err);
+	if (ret)
+		return fail(&err, ret == -ENOENT ? EXIT_UNSUPPORTED : EXIT_FAILED);
+	ret = output_stat(stdout, &report, options, &err);
+	report_free(&report);
+	return ret ? fail(&err, EXIT_FAILED) : EXIT_OK;
+}
+
+static int stat_vcpus(const struct output_options *options)
+{
+	struct report_vcpus report;
+	struct vl_err err;
+	int ret;
+
+	ret = report_vcpus_read(&report, &err);
+	if (ret)
+		return fail(&err, ret == -ENOENT ? EXIT_UNSUPPORTED : EXIT_FAILED);
+	ret = output_vcpus(stdout, &report, options, &err);
+	report_vcpus_free(&report);
+	return ret ? fail(&err, EXIT_FAILED) : EXIT_OK;
+}
+
 int cmd_stat(int argc, char **argv)
 {
 	struct output_options options = { .span = -1 };
 	const char *which = NULL;
-	struct report report;
-	struct vl_err err;
-	int opt, ret;
+	bool vcpus = false;
+	int opt;
 
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
 		switch (opt) {
 		case OPT_VRING:
 			which = optarg;
+			break;
+		case OPT_VCPUS:
+			vcpus = true;
 			break;
 		case OPT_ALL:
 			options.all = true;
@@ -72,10 +105,7 @@ int cmd_stat(int argc, char **argv)
 	if (optind < argc)
 		return usage_error("stat", "unexpected argument '%s'", argv[optind]);
 
-	ret = report_read(&report, which, &err);
-	if (ret)
-		return fail(&err, ret == -ENOENT ? EXIT_UNSUPPORTED : EXIT_FAILED);
-	ret = output_stat(stdout, &report, &options, &err);
-	report_free(&report);
-	return ret ? fail(&err, EXIT_FAILED) : EXIT_OK;
+	if (vcpus && which)
+		return usage_error("stat", "--vring and --vcpus do not go together");
+	return vcpus ? stat_vcpus(&options) : stat_vrings(which, &options);
 }

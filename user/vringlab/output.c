@@ -94,3 +94,17 @@ int output_hist(FILE *f, const struct report *report, const struct output_option
 	ret = print_json(f, output_hist_json(report, options->span), err);
 	return ret ? ret : finish(f, err);
 }
+
+int output_vcpus(FILE *f, const struct report_vcpus *report, const struct output_options *options,
+		 struct vl_err *err)
+{
+	int ret;
+
+	errno = 0;
+	if (!options->json) {
+		output_vcpus_text(f, report, options);
+		return finish(f, err);
+	}
+	ret = print_json(f, output_vcpus_json(report), err);
+	return ret ? ret : finish(f, err);
+}

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 struct report;
+struct report_vcpus;
 struct vl_err;
 
 /* Enough for 2^64 seconds with a unit. */
@@ -68,6 +69,18 @@ int output_stat(FILE *f, const struct report *report, const struct output_option
 int output_hist(FILE *f, const struct report *report, const struct output_options *options,
 		struct vl_err *err);
 
+/**
+ * output_vcpus() - vCPUs, their counters and exit reasons
+ * @f:		Where to.
+ * @report:	What.
+ * @options:	How; only @json and @all are used.
+ * @err:	What went wrong.
+ *
+ * Return: as output_stat().
+ */
+int output_vcpus(FILE *f, const struct report_vcpus *report, const struct output_options *options,
+		 struct vl_err *err);
+
 /* The percentiles of every table, JSON included. */
 #define OUTPUT_QUANTILES(X) \
 	X("p50", 500000)    \
@@ -85,5 +98,10 @@ struct json_object *output_hist_json(const struct report *report, int span);
 /* output_text.c */
 void output_stat_text(FILE *f, const struct report *report, const struct output_options *options);
 void output_hist_text(FILE *f, const struct report *report, const struct output_options *options);
+
+/* output_vcpu.c */
+struct json_object *output_vcpus_json(const struct report_vcpus *report);
+void output_vcpus_text(FILE *f, const struct report_vcpus *report,
+		       const struct output_options *options);
 
 #endif /* VRINGLAB_OUTPUT_H */

@@ -170,6 +170,26 @@ void report_free(struct report *report)
 	free(report->probes);
 }
 
+int report_vcpus_read(struct report_vcpus *report, struct vl_err *err)
+{
+	struct vlnl *nl;
+	int ret = vlnl_open(&nl, err);
+
+	if (ret)
+		return ret;
+	ret = vlnl_vcpu_dump(nl, &report->vcpus, err);
+	vlnl_close(nl);
+	if (ret < 0)
+		return ret;
+	report->nr_vcpus = ret;
+	return 0;
+}
+
+void report_vcpus_free(struct report_vcpus *report)
+{
+	free(report->vcpus);
+}
+
 /* True also if it has none: an older or newer module sees it in another way. */
 static bool has_working_probe(const struct report *report, uint32_t hop)
 {

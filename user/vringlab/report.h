@@ -59,6 +59,32 @@ int report_read(struct report *report, const char *which, struct vl_err *err);
 void report_free(struct report *report);
 
 /**
+ * struct report_vcpus - The vCPUs that vrings have to do with
+ * @vcpus:	The vCPUs.
+ * @nr_vcpus:	Count.
+ */
+struct report_vcpus {
+	struct vlnl_vcpu *vcpus;
+	unsigned int nr_vcpus;
+};
+
+/**
+ * report_vcpus_read() - Ask the module for the vCPUs
+ * @report:	Set on success only; end it with report_vcpus_free().
+ * @err:	What went wrong.
+ *
+ * Return: 0, %-ENOENT if the module is not loaded, other from vlnl_open() and
+ * vlnl_vcpu_dump()
+ */
+int report_vcpus_read(struct report_vcpus *report, struct vl_err *err);
+
+/**
+ * report_vcpus_free() - Free what report_vcpus_read() allocated
+ * @report:	Report.
+ */
+void report_vcpus_free(struct report_vcpus *report);
+
+/**
  * enum report_sight - How far the module sees a hop
  * @REPORT_SEEN: One of its probes works.
  * @REPORT_SEEN_IN_PART: None does, but eventfds themselves show some of it, and

@@ -127,6 +127,51 @@ struct vlnl_counter_info {
 /** vlnl_counter_info - The facts, by enum vlnl_counter */
 extern const struct vlnl_counter_info vlnl_counter_info[VLNL_NR_COUNTERS];
 
+/*
+ * The same for vCPUs: X(NAME, name, doc), NAME being that of the attribute less its
+ * prefix VRINGLAB_A_VCPU_.
+ */
+/* clang-format off */
+#define VLNL_VCPU_COUNTERS(X)						\
+	X(ENTRIES, "entries",						\
+	  "guest entries")						\
+	X(EXITS, "exits",						\
+	  "guest exits")						\
+	X(EXITS_OTHER, "exits-other",					\
+	  "exits for a reason without a counter")			\
+	X(EXITS_UNKNOWN, "exits-unknown",				\
+	  "exits whose reason could not be read")			\
+	X(HALTS, "halts",						\
+	  "times it halted and woke up")				\
+	X(HALTS_BLOCKED, "halts-blocked",				\
+	  "halts with its thread scheduled out")		\
+	X(HALTS_SPURIOUS, "halts-spurious",				\
+	  "halts it was woken from for nothing")		\
+	X(HALT_NS, "halt-ns",						\
+	  "nanoseconds in halts")					\
+	X(HALT_POLLS_SUCCESS, "halt-polls-success",			\
+	  "halts that a poll saw end")		\
+	X(HALT_POLLS_FAIL, "halt-polls-fail",				\
+	  "halts polled for in vain, and blocked")					\
+	X(HALT_POLL_SUCCESS_NS, "halt-poll-success-ns",			\
+	  "nanoseconds of successful polls")				\
+	X(HALT_POLL_FAIL_NS, "halt-poll-fail-ns",			\
+	  "nanoseconds of failed polls")				\
+	X(HALT_WAIT_NS, "halt-wait-ns",					\
+	  "nanoseconds blocked")
+
+enum vlnl_vcpu_counter {
+#define VLNL_VCPU_COUNTER_ENUM(attr, name, doc) VLNL_VCPU_COUNTER_##attr,
+	VLNL_VCPU_COUNTERS(VLNL_VCPU_COUNTER_ENUM)
+#undef VLNL_VCPU_COUNTER_ENUM
+	VLNL_NR_VCPU_COUNTERS
+};
+
+/* clang-format on */
+
+/** vlnl_vcpu_counter_info - The facts, by enum vlnl_vcpu_counter */
+extern const struct vlnl_counter_info vlnl_vcpu_counter_info[VLNL_NR_VCPU_COUNTERS];
+
 /* Spans and hops that this version knows. */
 #define VLNL_NR_SPANS (VRINGLAB_SPAN_KICK_ENTRY + 1)
 #define VLNL_NR_HOPS (VRINGLAB_HOP_ENTRY + 1)
@@ -165,6 +210,21 @@ const char *vlnl_probe_type_name(uint32_t type);
  * @state:	enum vringlab_probe_state, or what a newer module sends.
  */
 const char *vlnl_probe_state_name(uint32_t state);
+
+/**
+ * vlnl_isa_name() - An instruction set's name in the specification
+ * @isa:	enum vringlab_isa, or what a newer module sends.
+ */
+const char *vlnl_isa_name(uint32_t isa);
+
+/**
+ * vlnl_exit_reason_name() - An exit reason's name, as the kernel's tracepoints have it
+ * @isa:	enum vringlab_isa.
+ * @code:	The reason.
+ *
+ * Return: the name, NULL for a code that <asm/vmx.h> and <asm/svm.h> do not name.
+ */
+const char *vlnl_exit_reason_name(uint32_t isa, uint32_t code);
 
 /**
  * vlnl_open() - Open a socket and find the family
@@ -355,6 +415,45 @@ struct vlnl_probe {
 	uint32_t hops;
 	uint32_t state;
 	uint32_t error;
+};
+
+/* More exit reasons than the module counts apart. */
+#define VLNL_EXIT_REASONS_MAX 256
+
+/**
+ * struct vlnl_exit_reason - Exits for one reason
+ * @code:	A number of the vCPU's instruction set.
+ * @count:	Exits.
+ */
+struct vlnl_exit_reason {
+	uint32_t code;
+	uint64_t count;
+};
+
+/**
+ * struct vlnl_vcpu - A vCPU that a virtqueue has to do with
+ * @id:		Names it until it ends.
+ * @vm:		The same for all vCPUs of one virtual machine.
+ * @vcpu_id:	KVM's number within the virtual machine.
+ * @pid:	Thread group that ran it first, in the initial PID namespace.
+ * @tid:	Thread, likewise.
+ * @isa:	enum vringlab_isa, or what a newer module sends.
+ * @present:	Bit by enum vlnl_vcpu_counter: whether the module has this counter.
+ * @value:	By enum vlnl_vcpu_counter; 0 where not present.
+ * @reasons:	Those with at least one exit, in rising order of code.
+ * @nr_reasons:	Count.
+ */
+struct vlnl_vcpu {
+	uint32_t id;
+	uint32_t vm;
+	uint32_t vcpu_id;
+	uint32_t pid;
+	uint32_t tid;
+	uint32_t isa;
+	uint64_t present;
+	uint64_t value[VLNL_NR_VCPU_COUNTERS];
+	struct vlnl_exit_reason reasons[VLNL_EXIT_REASONS_MAX];
+	unsigned int nr_reasons;
 };
 
 /**
@@ -554,5 +653,15 @@ struct vlnl_event {
  * Return: 0, %-EPROTO for a message that is malformed, or an errno of recvmsg(2).
  */
 int vlnl_event_next(struct vlnl *nl, struct vlnl_event *event, struct vl_err *err);
+
+/**
+ * vlnl_vcpu_dump() - Read the counters of all vCPUs that a virtqueue has to do with
+ * @nl:		Client.
+ * @vcpus:	Set on success to an array that the caller frees with free().
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: as vlnl_vring_dump().
+ */
+int vlnl_vcpu_dump(struct vlnl *nl, struct vlnl_vcpu **vcpus, struct vl_err *err);
 
 #endif /* VRINGLAB_NL_H */

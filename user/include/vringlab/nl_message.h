@@ -85,4 +85,12 @@ int vlnl_parse_discover(const struct nlmsghdr *nlh, struct vlnl_discover *discov
  */
 int vlnl_parse_layout(const struct nlmsghdr *nlh, struct vlnl_layout *layout, struct vl_err *err);
 
+/**
+ * vlnl_parse_vcpu() - Take a vCPU out of a vcpu-get answer
+ * @nlh:	The answer.
+ * @vcpu:	Set on success only.
+ * @err:	Which attribute is at fault, may be NULL.
+ */
+int vlnl_parse_vcpu(const struct nlmsghdr *nlh, struct vlnl_vcpu *vcpu, struct vl_err *err);
+
 #endif /* VRINGLAB_NL_MESSAGE_H */

@@ -84,6 +84,11 @@ static int parse_probe(const struct nlmsghdr *nlh, void *item, struct vl_err *er
 	return vlnl_parse_probe(nlh, item, err);
 }
 
+static int parse_vcpu(const struct nlmsghdr *nlh, void *item, struct vl_err *err)
+{
+	return vlnl_parse_vcpu(nlh, item, err);
+}
+
 int vlnl_vring_dump(struct vlnl *nl, struct vlnl_vring **vrings, struct vl_err *err)
 {
 	struct array a = { .parse = parse_vring, .item_size = sizeof(**vrings) };
@@ -122,6 +127,13 @@ int vlnl_probe_dump(struct vlnl *nl, struct vlnl_probe **probes, struct vl_err *
 	struct array a = { .parse = parse_probe, .item_size = sizeof(**probes) };
 
 	return dump(nl, VRINGLAB_CMD_PROBE_GET, "probes", &a, (void **)probes, err);
+}
+
+int vlnl_vcpu_dump(struct vlnl *nl, struct vlnl_vcpu **vcpus, struct vl_err *err)
+{
+	struct array a = { .parse = parse_vcpu, .item_size = sizeof(**vcpus) };
+
+	return dump(nl, VRINGLAB_CMD_VCPU_GET, "vCPUs", &a, (void **)vcpus, err);
 }
 
 /* An object and whether an answer has brought it. */

@@ -450,3 +450,70 @@ int vlnl_parse_layout(const struct nlmsghdr *nlh, struct vlnl_layout *layout, st
 	*layout = l;
 	return 0;
 }
+
+static int add_reason(struct vlnl_vcpu *vcpu, const struct nlattr *nest, struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_EXIT_REASON_MAX + 1];
+	struct vlnl_exit_reason r;
+	int ret;
+
+	index_nested(nest, tb, VRINGLAB_A_EXIT_REASON_MAX);
+	ret = get_u32(tb[VRINGLAB_A_EXIT_REASON_CODE], "an exit reason's code", &r.code, err);
+	if (!ret)
+		ret = get_u64(tb[VRINGLAB_A_EXIT_REASON_COUNT], "an exit reason's count", &r.count,
+			      err);
+	if (ret)
+		return ret;
+	if (vcpu->nr_reasons == VLNL_EXIT_REASONS_MAX)
+		return vl_err_set(err, -EPROTO, "the module's answer has more than %u exit reasons",
+				  VLNL_EXIT_REASONS_MAX);
+	vcpu->reasons[vcpu->nr_reasons++] = r;
+	return 0;
+}
+
+static int parse_vcpu_head(const struct nlattr **tb, struct vlnl_vcpu *v, struct vl_err *err)
+{
+	int ret = get_u32(tb[VRINGLAB_A_VCPU_ID], "id", &v->id, err);
+
+	if (!ret)
+		ret = get_u32(tb[VRINGLAB_A_VCPU_VM], "vm", &v->vm, err);
+	if (!ret)
+		ret = get_u32(tb[VRINGLAB_A_VCPU_VCPU_ID], "vcpu-id", &v->vcpu_id, err);
+	if (!ret)
+		ret = get_u32(tb[VRINGLAB_A_VCPU_PID], "pid", &v->pid, err);
+	if (!ret)
+		ret = get_u32(tb[VRINGLAB_A_VCPU_TID], "tid", &v->tid, err);
+	if (!ret)
+		ret = get_u32(tb[VRINGLAB_A_VCPU_ISA], "isa", &v->isa, err);
+	for (unsigned int i = 0; !ret && i < VLNL_NR_VCPU_COUNTERS; i++) {
+		const struct vlnl_counter_info *info = &vlnl_vcpu_counter_info[i];
+
+		if (!tb[info->attr])
+			continue;
+		ret = get_u64(tb[info->attr], info->name, &v->value[i], err);
+		v->present |= UINT64_C(1) << i;
+	}
+	return ret;
+}
+
+int vlnl_parse_vcpu(const struct nlmsghdr *nlh, struct vlnl_vcpu *vcpu, struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_VCPU_MAX + 1];
+	struct vlnl_vcpu v = { 0 };
+	const struct nlattr *attr;
+	int ret;
+
+	index_attrs(nlh, tb, VRINGLAB_A_VCPU_MAX);
+	ret = parse_vcpu_head(tb, &v, err);
+	if (ret)
+		return ret;
+	mnl_attr_for_each(attr, nlh, GENL_OFFSET) {
+		if (mnl_attr_get_type(attr) != VRINGLAB_A_VCPU_EXIT_REASON)
+			continue;
+		ret = add_reason(&v, attr, err);
+		if (ret)
+			return ret;
+	}
+	*vcpu = v;
+	return 0;
+}

@@ -19,6 +19,17 @@ const struct vlnl_counter_info vlnl_counter_info[VLNL_NR_COUNTERS] = {
 #undef COUNTER_INFO
 };
 
+const struct vlnl_counter_info vlnl_vcpu_counter_info[VLNL_NR_VCPU_COUNTERS] = {
+#define VCPU_COUNTER_INFO(attr_, name_, doc_)    \
+	[VLNL_VCPU_COUNTER_##attr_] = {          \
+		.attr = VRINGLAB_A_VCPU_##attr_, \
+		.name = name_,                   \
+		.doc = doc_,                     \
+	},
+	VLNL_VCPU_COUNTERS(VCPU_COUNTER_INFO)
+#undef VCPU_COUNTER_INFO
+};
+
 static const char *name_of(const char *const *names, size_t nr, uint32_t number)
 {
 	return number < nr ? names[number] : "unknown";
@@ -86,4 +97,15 @@ const char *vlnl_probe_state_name(uint32_t state)
 	};
 
 	return name_of(names, ARRAY_SIZE(names), state);
+}
+
+const char *vlnl_isa_name(uint32_t isa)
+{
+	static const char *const names[] = {
+		[VRINGLAB_ISA_UNKNOWN] = "unknown",
+		[VRINGLAB_ISA_VMX] = "vmx",
+		[VRINGLAB_ISA_SVM] = "svm",
+	};
+
+	return name_of(names, ARRAY_SIZE(names), isa);
 }
