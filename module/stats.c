@@ -8,6 +8,8 @@
 #include <linux/gfp.h>
 #include <linux/string.h>
 
+#include "hist.h"
+
 struct vl_stats __percpu *vl_stats_alloc(void)
 {
 	struct vl_stats __percpu *stats;

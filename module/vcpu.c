@@ -23,6 +23,7 @@
 
 #include "compat.h"
 #include "hooks.h"
+#include "stats.h"
 #include "vcpu.h"
 
 /* Wishes that wait at once; whoever finds no room comes again with its next hit. */
