@@ -84,6 +84,7 @@ static bool is_unlocked(const void *vq)
  */
 static bool look(const struct vl_vring *vring, struct sight *sight)
 {
+	/* Before what is read of it. */
 	const void *vq = smp_load_acquire(&vring->vhost.live);
 
 	if (!vq ||
@@ -94,6 +95,7 @@ static bool look(const struct vl_vring *vring, struct sight *sight)
 		return false;
 
 	sight->unlocked = is_unlocked(vq);
+	/* After that. Pairs with the one in vl_vhost_unbind(). */
 	smp_rmb();
 	return READ_ONCE(vring->vhost.live) == vq;
 }
@@ -182,8 +184,8 @@ void vl_vhost_unbind(struct vl_vring *vring)
 		advance(&vring->vhost.used, sight.used);
 	}
 
-	/* Pairs with look(): the virtqueue is freed after this. */
 	WRITE_ONCE(vring->vhost.live, NULL);
+	/* The virtqueue is freed after this. Pairs with the one in look(). */
 	smp_wmb();
 	pause(&vring->vhost.taken);
 	pause(&vring->vhost.used);

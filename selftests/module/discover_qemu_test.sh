@@ -2,14 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The virtqueues of a QEMU in which nothing is changed are found, count the guest's
-# kicks, and go with it. The guests are QEMU's firmware: SeaBIOS, which reads a
-# boot sector through vhost-user-blk, and iPXE, which asks for an address through
-# vhost-net.
+# kicks, and go with it. The guest is QEMU's firmware, which reads a boot sector
+# through vhost-user-blk; through vhost-net it does nothing.
 
 . "$(dirname "$0")/../lib/ktap.sh"
 
 qemu=${QEMU:-qemu-system-x86_64}
-rom=/usr/lib/ipxe/qemu/pxe-virtio.rom
 # Of a firmware on an emulated machine's emulated KVM.
 deadline=120
 
@@ -21,7 +19,7 @@ command -v "$qemu" >/dev/null || skip_all "no $qemu: run scripts/setup"
 modprobe -a vhost_net tun 2>/dev/null
 
 ktap_print_header
-ktap_set_plan 11
+ktap_set_plan 10
 
 # eventually COMMAND...: until it succeeds.
 eventually()
@@ -114,31 +112,35 @@ vhost_user()
 	wait "$backend"
 }
 
+# Set up with the device, long before a driver uses it.
+belongs_to_qemu()
+{
+	"$vringlab" stat --vring "$label" >"$tmp/out" &&
+		grep -q 'queue 1 of device [1-9]' "$tmp/out" &&
+		grep -q "^#   of qemu-system-x86, pid $qemu_pid" "$tmp/out"
+}
+
 vhost_net()
 {
 	local what missing=
 
-	[ -e "$rom" ] || missing="no $rom: install ipxe-qemu"
 	[ -c /dev/vhost-net ] || missing="no /dev/vhost-net: modprobe vhost_net"
+	"$vringlab" stat --json | grep -q vhost_vring_ioctl ||
+		missing="this module does not hook vhost: build a newer one"
 	if [ -n "$missing" ]; then
-		for what in found kicked facts gone; do
+		for what in found owner gone; do
 			skip "vhost-net: $what" "$missing"
 		done
 		return
 	fi
 	start_qemu -netdev tap,id=n,ifname=vltest,script=no,downscript=no,vhost=on \
-		-device "virtio-net-pci,netdev=n,romfile=$rom,bootindex=1"
+		-device virtio-net-pci,netdev=n,romfile=
 	# Virtqueue 1 sends.
 	check "a vring of vhost-net is found" eventually is_found vhost-net 1
-	check "it counts the guest's kicks" eventually is_kicked
-	check "it has queue, size, owner, VM and address" facts 1
+	check "it is QEMU's" belongs_to_qemu
 	check "it goes with QEMU" end_qemu vhost-net
 }
 
-insmod "$VRINGLAB_KO" || ktap_exit_fail_msg "cannot load $VRINGLAB_KO"
-"$vringlab" discover on || ktap_exit_fail_msg "cannot turn discovery on"
-vhost_user
-vhost_net
 # Whoever holds one of them would say so; in use by nobody, they go.
 unload_observed()
 {
@@ -149,6 +151,10 @@ unload_observed()
 	done
 }
 
+insmod "$VRINGLAB_KO" || ktap_exit_fail_msg "cannot load $VRINGLAB_KO"
+"$vringlab" discover on || ktap_exit_fail_msg "cannot turn discovery on"
+vhost_user
+vhost_net
 check "vhost and KVM unload while it looks for vrings" unload_observed
 check "the module unloads while it looks for vrings" rmmod vringlab
 

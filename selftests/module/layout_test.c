@@ -44,6 +44,9 @@ FIXTURE_SETUP(layout)
 		SKIP(return, "needs CAP_SYS_MODULE: run as root");
 	if (t_kmod_loaded("vringlab"))
 		SKIP(return, "needs to load vringlab itself: rmmod vringlab");
+	/* What else uses it would keep it. */
+	t_kmod_rmmod("vhost_net");
+	t_kmod_rmmod("vhost_vsock");
 	t_kmod_modprobe("vhost");
 	if (!t_kmod_loaded("vhost"))
 		SKIP(return, "needs vhost as a module: build the kernel with CONFIG_VHOST_NET=m");

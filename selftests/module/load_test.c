@@ -142,7 +142,8 @@ static enum vringlab_probe_state expected_state(const struct t_probe *p, bool re
 {
 	if ((p->module[0] && !t_kmod_loaded(p->module)) || !exists(p))
 		return VRINGLAB_PROBE_STATE_ABSENT;
-	return registered ? VRINGLAB_PROBE_STATE_ATTACHED : VRINGLAB_PROBE_STATE_IDLE;
+	/* Those that serve no hop are for looking for vrings, which nobody does here. */
+	return registered && p->nr_hops ? VRINGLAB_PROBE_STATE_ATTACHED : VRINGLAB_PROBE_STATE_IDLE;
 }
 
 /* Detaching is not the deleter's time, so it may still be under way. */
