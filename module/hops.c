@@ -41,7 +41,7 @@ static __always_inline struct vl_flight *flight_open(struct vl_vring *vring)
 
 		if (test_and_set_bit(bit, &vring->busy))
 			continue;
-		flight->kick_ns = 0;
+		*flight = (struct vl_flight){};
 		return flight;
 	}
 
@@ -109,10 +109,8 @@ static enum vl_counter call_counter(enum vl_source source)
 	}
 }
 
-static s64 exit_span(struct vl_vring *vring, u64 now)
+static s64 exit_span(struct vl_vring *vring, u64 exit_ns, u64 now)
 {
-	u64 exit_ns = vl_kvm_exit_ns();
-
 	if (!exit_ns) {
 		vl_count(vring, VL_EXIT_MISSED);
 		return -1;
@@ -130,10 +128,12 @@ void vl_hop_kick(struct vl_vring *vring, enum vl_source source)
 	u64 now = vl_now_ns();
 	bool coalesced = true;
 	s64 exit_kick_ns = -1;
+	u64 exit_ns = 0;
 
 	vl_count(vring, kick_counter(source));
 	if (source == VL_SOURCE_KVM) {
-		exit_kick_ns = exit_span(vring, now);
+		exit_ns = vl_kvm_exit_ns();
+		exit_kick_ns = exit_span(vring, exit_ns, now);
 		vl_vcpu_involve(vring, vl_kvm_exit_vcpu());
 	}
 
@@ -142,6 +142,7 @@ void vl_hop_kick(struct vl_vring *vring, enum vl_source source)
 
 		coalesced = false;
 		if (flight) {
+			flight->exit_ns = exit_ns;
 			flight->kick_ns = now;
 			coalesced = !stage_put(vring, VL_STAGE_KICK, flight);
 		}
@@ -149,7 +150,7 @@ void vl_hop_kick(struct vl_vring *vring, enum vl_source source)
 	if (coalesced)
 		vl_count(vring, VL_KICK_COALESCED);
 
-	trace_kick(vring->id, source, coalesced, exit_kick_ns);
+	trace_kick(vring->id, source, coalesced, exit_kick_ns, exit_ns, now);
 }
 
 static enum vl_counter wake_counter(enum vl_source source)
@@ -172,19 +173,20 @@ static enum vl_counter wake_counter(enum vl_source source)
 bool vl_hop_wake(struct vl_vring *vring, enum vl_source source)
 {
 	struct vl_flight *flight = stage_take(vring, VL_STAGE_KICK);
-	bool matched = flight;
+	bool matched = flight, superseded = false;
+	u64 now = vl_now_ns();
 	s64 kick_wake_ns = -1;
 
 	vl_count(vring, wake_counter(source));
 
 	if (matched) {
-		flight->wake_ns = vl_now_ns();
-		kick_wake_ns = vl_stats_span(vring, VRINGLAB_SPAN_KICK_WAKE, flight->kick_ns,
-					     flight->wake_ns);
+		flight->wake_ns = now;
+		kick_wake_ns = vl_stats_span(vring, VRINGLAB_SPAN_KICK_WAKE, flight->kick_ns, now);
 
 		/* The newest wake is the one the next call answers. */
 		flight = stage_swap(vring, VL_STAGE_WAKE, flight);
-		if (flight) {
+		superseded = flight;
+		if (superseded) {
 			vl_count(vring, VL_WAKE_SUPERSEDED);
 			flight_close(vring, flight);
 		}
@@ -192,7 +194,7 @@ bool vl_hop_wake(struct vl_vring *vring, enum vl_source source)
 		vl_count(vring, VL_WAKE_UNMATCHED);
 	}
 
-	trace_wake(vring->id, source, kick_wake_ns);
+	trace_wake(vring->id, source, kick_wake_ns, superseded, now);
 	return matched;
 }
 
@@ -224,7 +226,7 @@ void vl_hop_call(struct vl_vring *vring, enum vl_source source)
 	if (coalesced)
 		vl_count(vring, VL_CALL_COALESCED);
 
-	trace_call(vring->id, source, coalesced, wake_call_ns);
+	trace_call(vring->id, source, coalesced, wake_call_ns, now);
 }
 
 void vl_hop_inject(struct vl_vring *vring, struct kvm *kvm, u32 vcpu_id, u8 vector, bool deferred)
@@ -257,7 +259,7 @@ void vl_hop_inject(struct vl_vring *vring, struct kvm *kvm, u32 vcpu_id, u8 vect
 	if (coalesced)
 		vl_count(vring, VL_INJECT_COALESCED);
 
-	trace_inject(vring->id, vcpu_id, vector, deferred, coalesced, call_inject_ns);
+	trace_inject(vring->id, vcpu_id, vector, deferred, coalesced, call_inject_ns, now);
 }
 
 /* By vl_pending_entry() only, once for each vl_pending_add(). */
@@ -277,9 +279,10 @@ void vl_hop_entry(struct vl_vring *vring, struct kvm_vcpu *vcpu)
 	if (flight->kick_ns)
 		kick_entry_ns =
 			vl_stats_span(vring, VRINGLAB_SPAN_KICK_ENTRY, flight->kick_ns, now);
-	flight_close(vring, flight);
 
-	trace_entry(vring->id, vcpu->vcpu_id, inject_entry_ns, kick_entry_ns);
+	trace_entry(vring->id, vcpu->vcpu_id, inject_entry_ns, kick_entry_ns, now);
+	trace_vring_latency(vring->id, vcpu->vcpu_id, flight, now);
+	flight_close(vring, flight);
 }
 
 /* As vl_hop_entry(), for a vCPU that ends and has not entered. */

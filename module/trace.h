@@ -28,15 +28,18 @@ VL_SOURCES(VL_SOURCE_DEFINE, VL_SOURCE_DEFINE)
 
 TRACE_EVENT(kick,
 
-	TP_PROTO(u32 vring, u32 source, bool coalesced, s64 exit_kick_ns),
+	TP_PROTO(u32 vring, u32 source, bool coalesced, s64 exit_kick_ns,
+		 u64 exit_ns, u64 stamp_ns),
 
-	TP_ARGS(vring, source, coalesced, exit_kick_ns),
+	TP_ARGS(vring, source, coalesced, exit_kick_ns, exit_ns, stamp_ns),
 
 	TP_STRUCT__entry(
 		__field(s64, exit_kick_ns)
 		__field(u32, vring)
 		__field(u32, source)
 		__field(u8, coalesced)
+		__field(u64, exit_ns)
+		__field(u64, stamp_ns)
 	),
 
 	TP_fast_assign(
@@ -44,47 +47,58 @@ TRACE_EVENT(kick,
 		__entry->vring = vring;
 		__entry->source = source;
 		__entry->coalesced = coalesced;
+		__entry->exit_ns = exit_ns;
+		__entry->stamp_ns = stamp_ns;
 	),
 
-	TP_printk("vring=%u source=%s coalesced=%u exit_kick_ns=%lld",
+	TP_printk("vring=%u source=%s coalesced=%u exit_kick_ns=%lld exit_ns=%llu stamp_ns=%llu",
 		  __entry->vring, show_source(__entry->source),
-		  __entry->coalesced, __entry->exit_kick_ns)
+		  __entry->coalesced, __entry->exit_kick_ns, __entry->exit_ns,
+		  __entry->stamp_ns)
 );
 
 TRACE_EVENT(wake,
 
-	TP_PROTO(u32 vring, u32 source, s64 kick_wake_ns),
+	TP_PROTO(u32 vring, u32 source, s64 kick_wake_ns, bool superseded,
+		 u64 stamp_ns),
 
-	TP_ARGS(vring, source, kick_wake_ns),
+	TP_ARGS(vring, source, kick_wake_ns, superseded, stamp_ns),
 
 	TP_STRUCT__entry(
 		__field(s64, kick_wake_ns)
 		__field(u32, vring)
 		__field(u32, source)
+		__field(u8, superseded)
+		__field(u64, stamp_ns)
 	),
 
 	TP_fast_assign(
 		__entry->kick_wake_ns = kick_wake_ns;
 		__entry->vring = vring;
 		__entry->source = source;
+		__entry->superseded = superseded;
+		__entry->stamp_ns = stamp_ns;
 	),
 
-	TP_printk("vring=%u source=%s kick_wake_ns=%lld",
+	TP_printk("vring=%u source=%s kick_wake_ns=%lld superseded=%u stamp_ns=%llu",
 		  __entry->vring, show_source(__entry->source),
-		  __entry->kick_wake_ns)
+		  __entry->kick_wake_ns, __entry->superseded,
+		  __entry->stamp_ns)
 );
 
 TRACE_EVENT(call,
 
-	TP_PROTO(u32 vring, u32 source, bool coalesced, s64 wake_call_ns),
+	TP_PROTO(u32 vring, u32 source, bool coalesced, s64 wake_call_ns,
+		 u64 stamp_ns),
 
-	TP_ARGS(vring, source, coalesced, wake_call_ns),
+	TP_ARGS(vring, source, coalesced, wake_call_ns, stamp_ns),
 
 	TP_STRUCT__entry(
 		__field(s64, wake_call_ns)
 		__field(u32, vring)
 		__field(u32, source)
 		__field(u8, coalesced)
+		__field(u64, stamp_ns)
 	),
 
 	TP_fast_assign(
@@ -92,19 +106,21 @@ TRACE_EVENT(call,
 		__entry->vring = vring;
 		__entry->source = source;
 		__entry->coalesced = coalesced;
+		__entry->stamp_ns = stamp_ns;
 	),
 
-	TP_printk("vring=%u source=%s coalesced=%u wake_call_ns=%lld",
+	TP_printk("vring=%u source=%s coalesced=%u wake_call_ns=%lld stamp_ns=%llu",
 		  __entry->vring, show_source(__entry->source),
-		  __entry->coalesced, __entry->wake_call_ns)
+		  __entry->coalesced, __entry->wake_call_ns,
+		  __entry->stamp_ns)
 );
 
 TRACE_EVENT(inject,
 
 	TP_PROTO(u32 vring, u32 vcpu, u8 vector, bool deferred, bool coalesced,
-		 s64 call_inject_ns),
+		 s64 call_inject_ns, u64 stamp_ns),
 
-	TP_ARGS(vring, vcpu, vector, deferred, coalesced, call_inject_ns),
+	TP_ARGS(vring, vcpu, vector, deferred, coalesced, call_inject_ns, stamp_ns),
 
 	TP_STRUCT__entry(
 		__field(s64, call_inject_ns)
@@ -113,6 +129,7 @@ TRACE_EVENT(inject,
 		__field(u8, vector)
 		__field(u8, deferred)
 		__field(u8, coalesced)
+		__field(u64, stamp_ns)
 	),
 
 	TP_fast_assign(
@@ -122,25 +139,28 @@ TRACE_EVENT(inject,
 		__entry->vector = vector;
 		__entry->deferred = deferred;
 		__entry->coalesced = coalesced;
+		__entry->stamp_ns = stamp_ns;
 	),
 
-	TP_printk("vring=%u vcpu=%u vector=%u deferred=%u coalesced=%u call_inject_ns=%lld",
+	TP_printk("vring=%u vcpu=%u vector=%u deferred=%u coalesced=%u call_inject_ns=%lld stamp_ns=%llu",
 		  __entry->vring, __entry->vcpu, __entry->vector,
 		  __entry->deferred, __entry->coalesced,
-		  __entry->call_inject_ns)
+		  __entry->call_inject_ns, __entry->stamp_ns)
 );
 
 TRACE_EVENT(entry,
 
-	TP_PROTO(u32 vring, u32 vcpu, s64 inject_entry_ns, s64 kick_entry_ns),
+	TP_PROTO(u32 vring, u32 vcpu, s64 inject_entry_ns, s64 kick_entry_ns,
+		 u64 stamp_ns),
 
-	TP_ARGS(vring, vcpu, inject_entry_ns, kick_entry_ns),
+	TP_ARGS(vring, vcpu, inject_entry_ns, kick_entry_ns, stamp_ns),
 
 	TP_STRUCT__entry(
 		__field(s64, inject_entry_ns)
 		__field(s64, kick_entry_ns)
 		__field(u32, vring)
 		__field(u32, vcpu)
+		__field(u64, stamp_ns)
 	),
 
 	TP_fast_assign(
@@ -148,11 +168,53 @@ TRACE_EVENT(entry,
 		__entry->kick_entry_ns = kick_entry_ns;
 		__entry->vring = vring;
 		__entry->vcpu = vcpu;
+		__entry->stamp_ns = stamp_ns;
 	),
 
-	TP_printk("vring=%u vcpu=%u inject_entry_ns=%lld kick_entry_ns=%lld",
+	TP_printk("vring=%u vcpu=%u inject_entry_ns=%lld kick_entry_ns=%lld stamp_ns=%llu",
 		  __entry->vring, __entry->vcpu, __entry->inject_entry_ns,
-		  __entry->kick_entry_ns)
+		  __entry->kick_entry_ns, __entry->stamp_ns)
+);
+
+/* The whole of one kick, at its end. */
+TRACE_EVENT(vring_latency,
+
+	TP_PROTO(u32 vring, u32 vcpu, const struct vl_flight *flight, u64 stamp_ns),
+
+	TP_ARGS(vring, vcpu, flight, stamp_ns),
+
+	TP_STRUCT__entry(
+		__field(u64, kick_ns)
+		__field(s64, exit_kick_ns)
+		__field(s64, kick_wake_ns)
+		__field(s64, wake_call_ns)
+		__field(s64, call_inject_ns)
+		__field(s64, inject_entry_ns)
+		__field(s64, kick_entry_ns)
+		__field(u32, vring)
+		__field(u32, vcpu)
+		__field(u64, stamp_ns)
+	),
+
+	TP_fast_assign(
+		__entry->kick_ns = flight->kick_ns;
+		__entry->exit_kick_ns = vl_flight_span(flight->exit_ns, flight->kick_ns);
+		__entry->kick_wake_ns = vl_flight_span(flight->kick_ns, flight->wake_ns);
+		__entry->wake_call_ns = vl_flight_span(flight->wake_ns, flight->call_ns);
+		__entry->call_inject_ns = vl_flight_span(flight->call_ns, flight->inject_ns);
+		__entry->inject_entry_ns = vl_flight_span(flight->inject_ns, stamp_ns);
+		__entry->kick_entry_ns = vl_flight_span(flight->kick_ns, stamp_ns);
+		__entry->vring = vring;
+		__entry->vcpu = vcpu;
+		__entry->stamp_ns = stamp_ns;
+	),
+
+	TP_printk("vring=%u vcpu=%u kick_ns=%llu exit_kick_ns=%lld kick_wake_ns=%lld wake_call_ns=%lld call_inject_ns=%lld inject_entry_ns=%lld kick_entry_ns=%lld stamp_ns=%llu",
+		  __entry->vring, __entry->vcpu, __entry->kick_ns,
+		  __entry->exit_kick_ns, __entry->kick_wake_ns,
+		  __entry->wake_call_ns, __entry->call_inject_ns,
+		  __entry->inject_entry_ns, __entry->kick_entry_ns,
+		  __entry->stamp_ns)
 );
 
 /* clang-format on */

@@ -125,19 +125,28 @@ struct vl_stats {
 
 /**
  * struct vl_flight - What is known of one kick on its way
- * @kick_ns:	0: not seen, the flight began at a call or an inject.
+ * @exit_ns:	When the vCPU left the guest to kick.
+ * @kick_ns:	When the kick eventfd was signalled.
  * @wake_ns:	When the back-end took it.
  * @call_ns:	When the call eventfd was signalled.
  * @inject_ns:	When the interrupt was set.
  *
- * Belongs to whoever took it out of a stage.
+ * 0 is what was not seen: a flight may begin at a call or an inject. Belongs to
+ * whoever took it out of a stage.
  */
 struct vl_flight {
+	u64 exit_ns;
 	u64 kick_ns;
 	u64 wake_ns;
 	u64 call_ns;
 	u64 inject_ns;
 };
+
+/* -1 where one of the stamps is missing, and where it ended before it began. */
+static inline s64 vl_flight_span(u64 from_ns, u64 to_ns)
+{
+	return from_ns && to_ns >= from_ns ? (s64)(to_ns - from_ns) : -1;
+}
 
 /* A stage points to the flight whose last stamp is of this hop. */
 enum vl_stage { VL_STAGE_KICK, VL_STAGE_WAKE, VL_STAGE_CALL, VL_STAGE_INJECT, VL_STAGES };
