@@ -94,6 +94,19 @@ static const struct genl_ops ops[] = {
 		.start = vl_nl_vcpu_dump_start,
 		.dumpit = vl_nl_vcpu_dump,
 	},
+	{
+		.cmd = VRINGLAB_CMD_INTERVAL_GET,
+		.policy = vl_nl_interval_policy,
+		.maxattr = VL_NL_INTERVAL_MAX,
+		.doit = vl_nl_interval,
+	},
+	{
+		.cmd = VRINGLAB_CMD_INTERVAL_RESET,
+		.flags = GENL_ADMIN_PERM,
+		.policy = vl_nl_interval_policy,
+		.maxattr = VL_NL_INTERVAL_MAX,
+		.doit = vl_nl_interval,
+	},
 };
 
 /*

@@ -17,6 +17,7 @@ struct netlink_callback;
 struct nla_policy;
 struct nlattr;
 struct sk_buff;
+struct vl_span_stats;
 struct vl_vring;
 
 extern struct genl_family vl_nl_family;
@@ -94,6 +95,7 @@ int vl_nl_vring_del(struct sk_buff *skb, struct genl_info *info);
 
 extern const struct nla_policy vl_nl_counters_policy[VL_NL_COUNTERS_MAX + 1];
 
+bool vl_nl_put_counters(struct sk_buff *skb, const u64 *counters);
 int vl_nl_counters_get(struct sk_buff *skb, struct genl_info *info);
 int vl_nl_counters_dump(struct sk_buff *skb, struct netlink_callback *cb);
 
@@ -103,6 +105,14 @@ int vl_nl_counters_dump(struct sk_buff *skb, struct netlink_callback *cb);
 
 extern const struct nla_policy vl_nl_hist_policy[VL_NL_HIST_MAX + 1];
 
+/* What vl_nl_put_hist() puts at most: a histogram in which no bucket is empty. */
+#define VL_NL_BUCKET_SIZE \
+	(nla_total_size(nla_total_size(sizeof(u32)) + nla_total_size_64bit(sizeof(u64))))
+#define VL_NL_HIST_SIZE                                                            \
+	(2 * nla_total_size(sizeof(u32)) + 4 * nla_total_size_64bit(sizeof(u64)) + \
+	 VRINGLAB_HIST_BUCKETS * VL_NL_BUCKET_SIZE)
+
+bool vl_nl_put_hist(struct sk_buff *skb, u32 span, const struct vl_span_stats *sum);
 int vl_nl_hist_get(struct sk_buff *skb, struct genl_info *info);
 int vl_nl_hist_dump_start(struct netlink_callback *cb);
 int vl_nl_hist_dump(struct sk_buff *skb, struct netlink_callback *cb);
@@ -124,6 +134,14 @@ extern const struct nla_policy vl_nl_layout_policy[VL_NL_LAYOUT_MAX + 1];
 
 int vl_nl_layout_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int vl_nl_layout_set(struct sk_buff *skb, struct genl_info *info);
+
+/* nl_interval.c */
+
+#define VL_NL_INTERVAL_MAX VRINGLAB_A_INTERVAL_VRING_ID
+
+extern const struct nla_policy vl_nl_interval_policy[VL_NL_INTERVAL_MAX + 1];
+
+int vl_nl_interval(struct sk_buff *skb, struct genl_info *info);
 
 /* nl_probe.c */
 

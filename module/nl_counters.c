@@ -66,13 +66,10 @@ static const struct {
 	/* clang-format on */
 };
 
-static bool put_counters(struct sk_buff *skb, const struct vl_vring *vring)
+bool vl_nl_put_counters(struct sk_buff *skb, const u64 *counters)
 {
-	u64 counters[VL_COUNTERS];
 	unsigned int i, j;
 
-	vl_stats_read_counters(vring, counters);
-	vl_vhost_read(vring, &counters[VL_TAKEN], &counters[VL_USED]);
 	for (i = 0; i < ARRAY_SIZE(counter_attrs); i++) {
 		u64 sum = 0;
 
@@ -89,13 +86,15 @@ static int fill_counters(const struct vl_nl_reply *reply, const struct vl_vring 
 			 unsigned int unused)
 {
 	void *hdr = vl_nl_begin(reply, VRINGLAB_CMD_COUNTERS_GET);
+	u64 counters[VL_COUNTERS];
 
 	if (!hdr)
 		return -EMSGSIZE;
 
+	vl_stats_read_counters(vring, counters);
 	return vl_nl_end(reply, hdr,
 			 nla_put_u32(reply->skb, VRINGLAB_A_COUNTERS_VRING_ID, vring->id) ||
-				 put_counters(reply->skb, vring));
+				 vl_nl_put_counters(reply->skb, counters));
 }
 
 int vl_nl_counters_get(struct sk_buff *skb, struct genl_info *info)

@@ -15,12 +15,7 @@ const struct nla_policy vl_nl_hist_policy[VL_NL_HIST_MAX + 1] = {
 	[VRINGLAB_A_HIST_SPAN] = NLA_POLICY_MAX(NLA_U32, VRINGLAB_SPAN_KICK_ENTRY),
 };
 
-/* What a message is at most: a histogram in which no bucket is empty. */
-#define BUCKET_SIZE \
-	(nla_total_size(nla_total_size(sizeof(u32)) + nla_total_size_64bit(sizeof(u64))))
-#define HIST_SIZE                                                                                \
-	(GENL_HDRLEN + 3 * nla_total_size(sizeof(u32)) + 4 * nla_total_size_64bit(sizeof(u64)) + \
-	 VRINGLAB_HIST_BUCKETS * BUCKET_SIZE)
+#define MESSAGE_SIZE (GENL_HDRLEN + nla_total_size(sizeof(u32)) + VL_NL_HIST_SIZE)
 
 static bool put_bucket(struct sk_buff *skb, unsigned int index, u64 count)
 {
@@ -34,25 +29,24 @@ static bool put_bucket(struct sk_buff *skb, unsigned int index, u64 count)
 	return false;
 }
 
-static bool put_hist(struct sk_buff *skb, const struct vl_vring *vring, enum vringlab_span span)
+bool vl_nl_put_hist(struct sk_buff *skb, u32 span, const struct vl_span_stats *sum)
 {
-	/* Too big for the stack; under vl_vrings_lock. */
-	static struct vl_span_stats sum;
-	u64 count = vl_stats_read_span(vring, span, &sum);
+	u64 count = vl_stats_count(sum);
 	unsigned int i;
 
-	if (nla_put_u64_64bit(skb, VRINGLAB_A_HIST_COUNT, count, VRINGLAB_A_HIST_PAD) ||
-	    nla_put_u64_64bit(skb, VRINGLAB_A_HIST_SUM_NS, sum.sum_ns, VRINGLAB_A_HIST_PAD) ||
+	if (nla_put_u32(skb, VRINGLAB_A_HIST_SPAN, span) ||
+	    nla_put_u64_64bit(skb, VRINGLAB_A_HIST_COUNT, count, VRINGLAB_A_HIST_PAD) ||
+	    nla_put_u64_64bit(skb, VRINGLAB_A_HIST_SUM_NS, sum->sum_ns, VRINGLAB_A_HIST_PAD) ||
 	    nla_put_u32(skb, VRINGLAB_A_HIST_SUB_BITS, VRINGLAB_HIST_SUB_BITS))
 		return true;
 	if (!count)
 		return false;
 
-	if (nla_put_u64_64bit(skb, VRINGLAB_A_HIST_MIN_NS, sum.min_ns, VRINGLAB_A_HIST_PAD) ||
-	    nla_put_u64_64bit(skb, VRINGLAB_A_HIST_MAX_NS, sum.max_ns, VRINGLAB_A_HIST_PAD))
+	if (nla_put_u64_64bit(skb, VRINGLAB_A_HIST_MIN_NS, sum->min_ns, VRINGLAB_A_HIST_PAD) ||
+	    nla_put_u64_64bit(skb, VRINGLAB_A_HIST_MAX_NS, sum->max_ns, VRINGLAB_A_HIST_PAD))
 		return true;
 	for (i = 0; i < VRINGLAB_HIST_BUCKETS; i++)
-		if (sum.buckets[i] && put_bucket(skb, i, sum.buckets[i]))
+		if (sum->buckets[i] && put_bucket(skb, i, sum->buckets[i]))
 			return true;
 
 	return false;
@@ -61,15 +55,17 @@ static bool put_hist(struct sk_buff *skb, const struct vl_vring *vring, enum vri
 static int fill_hist(const struct vl_nl_reply *reply, const struct vl_vring *vring,
 		     unsigned int span)
 {
+	/* Too big for the stack; under vl_vrings_lock. */
+	static struct vl_span_stats sum;
 	void *hdr = vl_nl_begin(reply, VRINGLAB_CMD_HIST_GET);
 
 	if (!hdr)
 		return -EMSGSIZE;
 
+	vl_stats_read_span(vring, span, &sum);
 	return vl_nl_end(reply, hdr,
 			 nla_put_u32(reply->skb, VRINGLAB_A_HIST_VRING_ID, vring->id) ||
-				 nla_put_u32(reply->skb, VRINGLAB_A_HIST_SPAN, span) ||
-				 put_hist(reply->skb, vring, span));
+				 vl_nl_put_hist(reply->skb, span, &sum));
 }
 
 int vl_nl_hist_get(struct sk_buff *skb, struct genl_info *info)
@@ -77,13 +73,13 @@ int vl_nl_hist_get(struct sk_buff *skb, struct genl_info *info)
 	struct nlattr *id = vl_nl_require(info, VRINGLAB_A_HIST_VRING_ID);
 	struct nlattr *span = vl_nl_require(info, VRINGLAB_A_HIST_SPAN);
 
-	return id && span ? vl_nl_get(skb, info, id, fill_hist, nla_get_u32(span), HIST_SIZE) :
+	return id && span ? vl_nl_get(skb, info, id, fill_hist, nla_get_u32(span), MESSAGE_SIZE) :
 			    -EINVAL;
 }
 
 int vl_nl_hist_dump_start(struct netlink_callback *cb)
 {
-	cb->min_dump_alloc = NLMSG_ALIGN(nlmsg_total_size(HIST_SIZE));
+	cb->min_dump_alloc = NLMSG_ALIGN(nlmsg_total_size(MESSAGE_SIZE));
 	return vl_nl_dump_start(cb);
 }
 

@@ -13,7 +13,9 @@
 
 static __always_inline void vl_count(struct vl_vring *vring, enum vl_counter counter)
 {
-	this_cpu_inc(vring->stats->counters[counter]);
+	struct vl_stats __percpu *stats = READ_ONCE(vring->stats);
+
+	this_cpu_inc(stats->counters[counter]);
 }
 
 /**
@@ -30,7 +32,7 @@ static __always_inline void vl_count(struct vl_vring *vring, enum vl_counter cou
 static __always_inline s64 vl_stats_span(struct vl_vring *vring, enum vringlab_span span,
 					 u64 from_ns, u64 to_ns)
 {
-	struct vl_span_stats __percpu *s = &vring->stats->spans[span];
+	struct vl_span_stats __percpu *s = &READ_ONCE(vring->stats)->spans[span];
 	s64 ns = to_ns - from_ns;
 
 	if (unlikely(ns < 0)) {
@@ -41,7 +43,7 @@ static __always_inline s64 vl_stats_span(struct vl_vring *vring, enum vringlab_s
 	this_cpu_add(s->sum_ns, ns);
 	if (unlikely(ns < this_cpu_read(s->min_ns) || ns > this_cpu_read(s->max_ns)))
 		vl_stats_bounds(s, ns);
-	/* What is counted has its minimum and maximum: see vl_stats_read_span(). */
+	/* What is counted has its minimum and maximum: see add_span(). */
 	smp_wmb();
 	this_cpu_inc(s->buckets[vl_hist_index(ns)]);
 

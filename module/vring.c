@@ -16,6 +16,7 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/timekeeping.h>
 #include <linux/xarray.h>
 
 #include "found.h"
@@ -69,6 +70,7 @@ struct vl_vring *vl_vring_next(unsigned long *id)
 static void free_vring(struct vl_vring *vring)
 {
 	free_percpu(vring->stats);
+	kvfree(vring->past);
 	kfree(vring);
 }
 
@@ -99,6 +101,7 @@ static struct vl_vring *alloc_vring(const struct vl_vring_req *req)
 		return ERR_PTR(-ENOMEM);
 	}
 
+	vring->reset_ns = ktime_get_mono_fast_ns();
 	vring->user_data = req->user_data;
 	vring->has_user_data = req->has_user_data;
 	vring->tgid = req->tgid;
@@ -438,4 +441,5 @@ void vl_vrings_exit(void)
 	/* All grace periods have passed, then all that waited for them is done. */
 	rcu_barrier();
 	destroy_workqueue(free_wq);
+	vl_interval_exit();
 }

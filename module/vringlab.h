@@ -200,7 +200,9 @@ struct vl_eventfd {
  * @busy:	Which of @flights are in use.
  * @target:	vl_target() of the vCPU that got the last interrupt, 0 before the first.
  * @index:	Bit in the pending sets, slot in the table.
- * @stats:	Per CPU.
+ * @stats:	Per CPU, since the last reset; replaced by vl_interval_reset().
+ * @past:	All before the last reset, NULL before the first. Under vl_vrings_lock.
+ * @reset_ns:	When @stats began. Under vl_vrings_lock.
  * @id:		Netlink's name for it.
  * @flights:	Records.
  * @eventfds:	By enum vl_role; NULL for none. Handlers come from the eventfd to the
@@ -223,8 +225,8 @@ struct vl_eventfd {
  * @vhost:	What vhost does on it.
  * @free_work:	Frees it, after a grace period.
  *
- * From @id on all but @flights and @vhost is constant while it is published, except
- * that vl_vrings_lock protects @eventfds, @vq and what follows it.
+ * From @id on all but @stats to @flights and @vhost is constant while it is published,
+ * except that vl_vrings_lock protects @eventfds, @vq and what follows it.
  */
 struct vl_vring {
 	struct vl_flight *stage[VL_STAGES] ____cacheline_aligned;
@@ -233,6 +235,8 @@ struct vl_vring {
 	unsigned int index;
 	u32 id;
 	struct vl_stats __percpu *stats;
+	struct vl_stats *past;
+	u64 reset_ns;
 	struct vl_flight flights[VL_FLIGHTS];
 
 	struct vl_eventfd *eventfds[VL_ROLES];
@@ -345,6 +349,24 @@ void vl_hop_inject(struct vl_vring *vring, struct kvm *kvm, u32 vcpu_id, u8 vect
 void vl_hop_entry(struct vl_vring *vring, struct kvm_vcpu *vcpu);
 void vl_hop_abandon(struct vl_vring *vring);
 
+/* interval.c */
+
+/**
+ * struct vl_interval - What a vring did between two moments
+ * @begin_ns:	Its registration or the reset before.
+ * @end_ns:	When it was read.
+ * @stats:	What was recorded in between.
+ */
+struct vl_interval {
+	u64 begin_ns;
+	u64 end_ns;
+	struct vl_stats stats;
+};
+
+void vl_interval_get(const struct vl_vring *vring, struct vl_interval *interval);
+int vl_interval_reset(struct vl_vring *vring, struct vl_interval *interval);
+void vl_interval_exit(void);
+
 /* kvm.c */
 
 u64 vl_kvm_exit_ns(void);
@@ -434,9 +456,12 @@ void vl_source_forget(void);
 
 struct vl_stats __percpu *vl_stats_alloc(void);
 void vl_stats_bounds(struct vl_span_stats __percpu *s, u64 ns);
+void vl_stats_clear(struct vl_stats *stats);
+void vl_stats_add(struct vl_stats *sum, const struct vl_stats *stats);
 void vl_stats_read_counters(const struct vl_vring *vring, u64 counters[VL_COUNTERS]);
-u64 vl_stats_read_span(const struct vl_vring *vring, enum vringlab_span span,
-		       struct vl_span_stats *sum);
+void vl_stats_read_span(const struct vl_vring *vring, enum vringlab_span span,
+			struct vl_span_stats *sum);
+u64 vl_stats_count(const struct vl_span_stats *s);
 
 /* vring.c */
 

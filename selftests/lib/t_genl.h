@@ -15,7 +15,7 @@
 #include <linux/genetlink.h>
 
 /* Longer than any message of the family; libmnl wants a page or 8 KiB. */
-#define T_GENL_BUF 32768
+#define T_GENL_BUF 65536
 
 /**
  * struct t_genl - One socket

@@ -405,3 +405,62 @@ int t_stats_get(struct t_genl *g, uint32_t id, struct t_stats *s)
 		ret = t_hist_get(g, id, span, &s->hist[span]);
 	return ret;
 }
+
+static int take_counter_of_interval(const struct nlattr *attr, void *data)
+{
+	struct t_interval *i = data;
+
+	return take_counter(attr, &i->s);
+}
+
+static int take_hist_of_interval(const struct nlattr *nest, struct t_interval *i)
+{
+	struct t_hist h = { 0 };
+
+	if (mnl_attr_parse_nested(nest, take_hist_attr, &h) != MNL_CB_OK || h.span >= T_NR_SPANS)
+		return MNL_CB_ERROR;
+	/* Told once, for all of them. */
+	h.has |= BIT(VRINGLAB_A_HIST_VRING_ID);
+	i->s.hist[h.span] = h;
+	i->nr_hists++;
+	return MNL_CB_OK;
+}
+
+static int take_interval_attr(const struct nlattr *attr, void *data)
+{
+	struct t_interval *i = data;
+
+	i->has |= BIT(mnl_attr_get_type(attr));
+	switch (mnl_attr_get_type(attr)) {
+	case VRINGLAB_A_INTERVAL_VRING_ID:
+		i->s.id = mnl_attr_get_u32(attr);
+		break;
+	case VRINGLAB_A_INTERVAL_BEGIN_NS:
+		i->begin_ns = mnl_attr_get_u64(attr);
+		break;
+	case VRINGLAB_A_INTERVAL_END_NS:
+		i->end_ns = mnl_attr_get_u64(attr);
+		break;
+	case VRINGLAB_A_INTERVAL_COUNTERS:
+		return mnl_attr_parse_nested(attr, take_counter_of_interval, i);
+	case VRINGLAB_A_INTERVAL_HIST:
+		return take_hist_of_interval(attr, i);
+	}
+	return MNL_CB_OK;
+}
+
+static int take_interval(const struct nlmsghdr *nlh, void *data)
+{
+	return mnl_attr_parse(nlh, sizeof(struct genlmsghdr), take_interval_attr, data);
+}
+
+int t_interval_get(struct t_genl *g, uint32_t id, bool reset, struct t_interval *i)
+{
+	struct nlmsghdr *nlh;
+
+	memset(i, 0, sizeof(*i));
+	nlh = t_genl_start(g, reset ? VRINGLAB_CMD_INTERVAL_RESET : VRINGLAB_CMD_INTERVAL_GET,
+			   NLM_F_ACK);
+	mnl_attr_put_u32(nlh, VRINGLAB_A_INTERVAL_VRING_ID, id);
+	return t_genl_call(g, take_interval, i);
+}

@@ -98,6 +98,19 @@ struct t_stats {
 	struct t_hist hist[T_NR_SPANS];
 };
 
+/**
+ * struct t_interval - What one virtqueue did between two resets
+ * @has:	Bit per VRINGLAB_A_INTERVAL_* received.
+ * @nr_hists:	Histograms received.
+ */
+struct t_interval {
+	uint32_t has;
+	uint64_t begin_ns;
+	uint64_t end_ns;
+	unsigned int nr_hists;
+	struct t_stats s;
+};
+
 /* T_CNT(&s, KICKS_KVM), T_SPAN(&s, KICK_WAKE)->count */
 #define T_CNT(s, name) ((s)->v[VRINGLAB_A_COUNTERS_##name])
 #define T_SPAN(s, name) (&(s)->hist[VRINGLAB_SPAN_##name])
@@ -155,6 +168,9 @@ int t_counters_get(struct t_genl *g, uint32_t id, struct t_stats *s);
 
 /** t_hist_get() - One histogram. */
 int t_hist_get(struct t_genl *g, uint32_t id, uint32_t span, struct t_hist *h);
+
+/** t_interval_get() - Send interval-get, or interval-reset with @reset. */
+int t_interval_get(struct t_genl *g, uint32_t id, bool reset, struct t_interval *i);
 
 /** t_hist_start() - First value of bucket @index, by the spec's formula. */
 uint64_t t_hist_start(uint32_t index);

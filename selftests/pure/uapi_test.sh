@@ -45,6 +45,8 @@ for d in spec["definitions"]:
         for entry, value in numbered(d["entries"], 0):
             expect(name(family, d["name"], entry), value)
 for s in spec["attribute-sets"]:
+    if "subset-of" in s:
+        continue
     last = 0
     for entry, last in numbered(s["attributes"], 1):
         expect(name(family, "a", s["name"], entry), last)
