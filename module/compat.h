@@ -7,7 +7,10 @@
 #ifndef _VRINGLAB_COMPAT_H
 #define _VRINGLAB_COMPAT_H
 
+#include <linux/errno.h>
 #include <linux/ftrace.h>
+#include <linux/kernel.h>
+#include <linux/module.h>
 #include <linux/ptrace.h>
 #include <linux/version.h>
 #include <linux/wait.h>
@@ -58,5 +61,26 @@
 #else
 #define VL_SIGNALS_PER_CPU 1
 #endif
+
+/*
+ * tracing_snapshot() needs a buffer. The kernel exports what allocates one, yet
+ * declares it for itself only; so it may be gone one day.
+ */
+int tracing_alloc_snapshot(void);
+
+static inline int vl_alloc_snapshot(void)
+{
+	int (*alloc)(void);
+	int ret;
+
+	if (!IS_ENABLED(CONFIG_TRACER_SNAPSHOT))
+		return -EOPNOTSUPP;
+	alloc = symbol_get(tracing_alloc_snapshot);
+	if (!alloc)
+		return -EOPNOTSUPP;
+	ret = alloc();
+	symbol_put(tracing_alloc_snapshot);
+	return ret < 0 ? ret : 0;
+}
 
 #endif /* _VRINGLAB_COMPAT_H */

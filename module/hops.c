@@ -151,6 +151,7 @@ void vl_hop_kick(struct vl_vring *vring, enum vl_source source)
 		vl_count(vring, VL_KICK_COALESCED);
 
 	trace_kick(vring->id, source, coalesced, exit_kick_ns, exit_ns, now);
+	vl_threshold_check(vring, VRINGLAB_SPAN_EXIT_KICK, exit_kick_ns, now);
 }
 
 static enum vl_counter wake_counter(enum vl_source source)
@@ -195,6 +196,7 @@ bool vl_hop_wake(struct vl_vring *vring, enum vl_source source)
 	}
 
 	trace_wake(vring->id, source, kick_wake_ns, superseded, now);
+	vl_threshold_check(vring, VRINGLAB_SPAN_KICK_WAKE, kick_wake_ns, now);
 	return matched;
 }
 
@@ -227,6 +229,7 @@ void vl_hop_call(struct vl_vring *vring, enum vl_source source)
 		vl_count(vring, VL_CALL_COALESCED);
 
 	trace_call(vring->id, source, coalesced, wake_call_ns, now);
+	vl_threshold_check(vring, VRINGLAB_SPAN_WAKE_CALL, wake_call_ns, now);
 }
 
 void vl_hop_inject(struct vl_vring *vring, struct kvm *kvm, u32 vcpu_id, u8 vector, bool deferred)
@@ -260,6 +263,7 @@ void vl_hop_inject(struct vl_vring *vring, struct kvm *kvm, u32 vcpu_id, u8 vect
 		vl_count(vring, VL_INJECT_COALESCED);
 
 	trace_inject(vring->id, vcpu_id, vector, deferred, coalesced, call_inject_ns, now);
+	vl_threshold_check(vring, VRINGLAB_SPAN_CALL_INJECT, call_inject_ns, now);
 }
 
 /* By vl_pending_entry() only, once for each vl_pending_add(). */
@@ -283,6 +287,8 @@ void vl_hop_entry(struct vl_vring *vring, struct kvm_vcpu *vcpu)
 	trace_entry(vring->id, vcpu->vcpu_id, inject_entry_ns, kick_entry_ns, now);
 	trace_vring_latency(vring->id, vcpu->vcpu_id, flight, now);
 	flight_close(vring, flight);
+	vl_threshold_check(vring, VRINGLAB_SPAN_INJECT_ENTRY, inject_entry_ns, now);
+	vl_threshold_check(vring, VRINGLAB_SPAN_KICK_ENTRY, kick_entry_ns, now);
 }
 
 /* As vl_hop_entry(), for a vCPU that ends and has not entered. */

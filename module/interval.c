@@ -15,8 +15,7 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-
-#include "clock.h"
+#include <linux/timekeeping.h>
 
 /* An empty set, or NULL. Under vl_vrings_lock. */
 static struct vl_stats __percpu *reserve;
@@ -76,7 +75,7 @@ void vl_interval_get(const struct vl_vring *vring, struct vl_interval *interval)
 	read_set(vring->stats, &interval->stats);
 	read_vhost(vring, &interval->stats);
 	interval->begin_ns = vring->reset_ns;
-	interval->end_ns = vl_now_ns();
+	interval->end_ns = ktime_get_mono_fast_ns();
 }
 
 int vl_interval_reset(struct vl_vring *vring, struct vl_interval *interval)
@@ -91,7 +90,7 @@ int vl_interval_reset(struct vl_vring *vring, struct vl_interval *interval)
 		return ret;
 
 	interval->begin_ns = vring->reset_ns;
-	interval->end_ns = vl_now_ns();
+	interval->end_ns = ktime_get_mono_fast_ns();
 	vring->reset_ns = interval->end_ns;
 
 	old = swap_sets(vring);

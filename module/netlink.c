@@ -107,6 +107,28 @@ static const struct genl_ops ops[] = {
 		.maxattr = VL_NL_INTERVAL_MAX,
 		.doit = vl_nl_interval,
 	},
+	{
+		.cmd = VRINGLAB_CMD_THRESHOLD_GET,
+		.policy = vl_nl_threshold_id_policy,
+		.maxattr = VL_NL_THRESHOLD_ID_MAX,
+		.doit = vl_nl_threshold_get,
+		.start = vl_nl_dump_start,
+		.dumpit = vl_nl_threshold_dump,
+	},
+	{
+		.cmd = VRINGLAB_CMD_THRESHOLD_ADD,
+		.flags = GENL_ADMIN_PERM,
+		.policy = vl_nl_threshold_add_policy,
+		.maxattr = VL_NL_THRESHOLD_ADD_MAX,
+		.doit = vl_nl_threshold_add,
+	},
+	{
+		.cmd = VRINGLAB_CMD_THRESHOLD_DEL,
+		.flags = GENL_ADMIN_PERM,
+		.policy = vl_nl_threshold_id_policy,
+		.maxattr = VL_NL_THRESHOLD_ID_MAX,
+		.doit = vl_nl_threshold_del,
+	},
 };
 
 /*
@@ -195,6 +217,7 @@ int vl_netlink_init(void)
 void vl_netlink_exit(void)
 {
 	vl_nl_listen(false);
+	vl_threshold_mute();
 	genl_unregister_family(&vl_nl_family);
 	netlink_unregister_notifier(&netlink_nb);
 }

@@ -68,7 +68,7 @@ int vl_nl_dump_vrings(struct sk_buff *skb, struct netlink_callback *cb, vl_nl_fi
 
 /* nl_ntf.c */
 
-enum { VL_NL_GROUP_VRINGS, VL_NL_GROUPS };
+enum { VL_NL_GROUP_VRINGS, VL_NL_GROUP_THRESHOLD, VL_NL_GROUPS };
 
 extern const struct genl_multicast_group vl_nl_groups[VL_NL_GROUPS];
 
@@ -156,5 +156,18 @@ extern const struct nla_policy vl_nl_vcpu_policy[VL_NL_VCPU_MAX + 1];
 int vl_nl_vcpu_get(struct sk_buff *skb, struct genl_info *info);
 int vl_nl_vcpu_dump_start(struct netlink_callback *cb);
 int vl_nl_vcpu_dump(struct sk_buff *skb, struct netlink_callback *cb);
+
+/* nl_threshold.c */
+
+#define VL_NL_THRESHOLD_ADD_MAX VRINGLAB_A_THRESHOLD_ONCE
+#define VL_NL_THRESHOLD_ID_MAX VRINGLAB_A_THRESHOLD_ID
+
+extern const struct nla_policy vl_nl_threshold_add_policy[VL_NL_THRESHOLD_ADD_MAX + 1];
+extern const struct nla_policy vl_nl_threshold_id_policy[VL_NL_THRESHOLD_ID_MAX + 1];
+
+int vl_nl_threshold_get(struct sk_buff *skb, struct genl_info *info);
+int vl_nl_threshold_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int vl_nl_threshold_add(struct sk_buff *skb, struct genl_info *info);
+int vl_nl_threshold_del(struct sk_buff *skb, struct genl_info *info);
 
 #endif /* _VRINGLAB_NL_H */

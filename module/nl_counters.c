@@ -92,6 +92,7 @@ static int fill_counters(const struct vl_nl_reply *reply, const struct vl_vring 
 		return -EMSGSIZE;
 
 	vl_stats_read_counters(vring, counters);
+	vl_vhost_read(vring, &counters[VL_TAKEN], &counters[VL_USED]);
 	return vl_nl_end(reply, hdr,
 			 nla_put_u32(reply->skb, VRINGLAB_A_COUNTERS_VRING_ID, vring->id) ||
 				 vl_nl_put_counters(reply->skb, counters));

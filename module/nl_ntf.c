@@ -18,6 +18,7 @@
 
 const struct genl_multicast_group vl_nl_groups[VL_NL_GROUPS] = {
 	[VL_NL_GROUP_VRINGS] = { .name = VRINGLAB_MCGRP_VRINGS },
+	[VL_NL_GROUP_THRESHOLD] = { .name = VRINGLAB_MCGRP_THRESHOLD },
 };
 
 /* Without the family its groups are someone else's. Under vl_vrings_lock. */

@@ -217,6 +217,52 @@ TRACE_EVENT(vring_latency,
 		  __entry->stamp_ns)
 );
 
+#define show_span(span)							\
+	__print_symbolic(span,						\
+		{ VRINGLAB_SPAN_EXIT_KICK, "exit-kick" },		\
+		{ VRINGLAB_SPAN_KICK_WAKE, "kick-wake" },		\
+		{ VRINGLAB_SPAN_WAKE_CALL, "wake-call" },		\
+		{ VRINGLAB_SPAN_CALL_INJECT, "call-inject" },		\
+		{ VRINGLAB_SPAN_INJECT_ENTRY, "inject-entry" },		\
+		{ VRINGLAB_SPAN_KICK_ENTRY, "kick-entry" })
+
+TRACE_DEFINE_ENUM(VRINGLAB_SPAN_EXIT_KICK);
+TRACE_DEFINE_ENUM(VRINGLAB_SPAN_KICK_WAKE);
+TRACE_DEFINE_ENUM(VRINGLAB_SPAN_WAKE_CALL);
+TRACE_DEFINE_ENUM(VRINGLAB_SPAN_CALL_INJECT);
+TRACE_DEFINE_ENUM(VRINGLAB_SPAN_INJECT_ENTRY);
+TRACE_DEFINE_ENUM(VRINGLAB_SPAN_KICK_ENTRY);
+
+/* A span was longer than a threshold, whose actions tell of it here. */
+TRACE_EVENT(threshold,
+
+	TP_PROTO(const struct vl_hit *hit, s64 limit_ns),
+
+	TP_ARGS(hit, limit_ns),
+
+	TP_STRUCT__entry(
+		__field(s64, span_ns)
+		__field(s64, limit_ns)
+		__field(u32, threshold)
+		__field(u32, vring)
+		__field(u32, span)
+		__field(u64, stamp_ns)
+	),
+
+	TP_fast_assign(
+		__entry->span_ns = hit->ns;
+		__entry->limit_ns = limit_ns;
+		__entry->threshold = hit->id;
+		__entry->vring = hit->vring_id;
+		__entry->span = hit->span;
+		__entry->stamp_ns = hit->stamp_ns;
+	),
+
+	TP_printk("threshold=%u vring=%u span=%s span_ns=%lld limit_ns=%lld stamp_ns=%llu",
+		  __entry->threshold, __entry->vring, show_span(__entry->span),
+		  __entry->span_ns, __entry->limit_ns, __entry->stamp_ns)
+);
+
 /* clang-format on */
 
 #endif /* _VRINGLAB_TRACE_H */

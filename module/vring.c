@@ -344,6 +344,7 @@ struct vl_vring *vl_vring_new(const struct vl_vring_req *req, struct netlink_ext
 	}
 
 	oust(vring, req);
+	vl_threshold_apply(vring);
 	ret = publish(vring, req);
 	if (ret) {
 		xa_erase(&ids, vring->id);
@@ -372,6 +373,7 @@ void vl_vring_end(struct vl_vring *vring)
 	WRITE_ONCE(nr_owned, nr_owned - !vring->persist);
 	xa_erase(&ids, vring->id);
 	vl_vrings_changed();
+	vl_threshold_del_vring(vring->id);
 	vl_nl_vring_changed(VRINGLAB_CMD_VRING_DEL_NTF, vring);
 	retract(vring);
 
@@ -442,4 +444,5 @@ void vl_vrings_exit(void)
 	rcu_barrier();
 	destroy_workqueue(free_wq);
 	vl_interval_exit();
+	vl_threshold_exit();
 }

@@ -14,8 +14,10 @@
 #ifndef _VRINGLAB_H
 #define _VRINGLAB_H
 
+#include <linux/atomic.h>
 #include <linux/bitops.h>
 #include <linux/hash.h>
+#include <linux/llist.h>
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
@@ -160,6 +162,7 @@ enum vl_stage { VL_STAGE_KICK, VL_STAGE_WAKE, VL_STAGE_CALL, VL_STAGE_INJECT, VL
 enum vl_role { VL_ROLE_KICK, VL_ROLE_CALL, VL_ROLES };
 
 struct vl_device;
+struct vl_hit;
 struct vl_vring;
 struct vl_vring_req;
 
@@ -203,6 +206,7 @@ struct vl_eventfd {
  * @stats:	Per CPU, since the last reset; replaced by vl_interval_reset().
  * @past:	All before the last reset, NULL before the first. Under vl_vrings_lock.
  * @reset_ns:	When @stats began. Under vl_vrings_lock.
+ * @limit_ns:	By span: the lowest of its thresholds, S64_MAX if there is none.
  * @id:		Netlink's name for it.
  * @flights:	Records.
  * @eventfds:	By enum vl_role; NULL for none. Handlers come from the eventfd to the
@@ -237,6 +241,7 @@ struct vl_vring {
 	struct vl_stats __percpu *stats;
 	struct vl_stats *past;
 	u64 reset_ns;
+	s64 limit_ns[VL_SPANS];
 	struct vl_flight flights[VL_FLIGHTS];
 
 	struct vl_eventfd *eventfds[VL_ROLES];
@@ -418,6 +423,7 @@ struct vl_vring *vl_lookup_vq(const void *vq);
 
 int vl_netlink_init(void);
 void vl_netlink_exit(void);
+int vl_nl_threshold_notify(const struct vl_hit *hit);
 
 /* nl_ntf.c */
 
@@ -462,6 +468,82 @@ void vl_stats_read_counters(const struct vl_vring *vring, u64 counters[VL_COUNTE
 void vl_stats_read_span(const struct vl_vring *vring, enum vringlab_span span,
 			struct vl_span_stats *sum);
 u64 vl_stats_count(const struct vl_span_stats *s);
+
+/* threshold.c */
+
+#define VL_THRESHOLDS_MAX 64
+
+/**
+ * struct vl_threshold_req - What netlink asks for, and tells
+ * @vring_id:	0 for all.
+ * @span:	enum vringlab_span.
+ * @actions:	Of enum vringlab_threshold_action.
+ * @ns:		Longer than this is a hit.
+ * @once:	Only the first hit counts.
+ */
+struct vl_threshold_req {
+	u32 vring_id;
+	u32 span;
+	u32 actions;
+	s64 ns;
+	bool once;
+};
+
+/**
+ * struct vl_threshold - A span's length that is not to be exceeded
+ * @node:	Of all, in rising order of @id. Under vl_vrings_lock, and RCU.
+ * @rcu:	Frees it.
+ * @req:	As asked for.
+ * @id:		Netlink's name for it.
+ * @fired:	Bit 0: has been hit; for @req.once.
+ * @hits:	How often.
+ * @lost:	Messages that could not be sent.
+ */
+struct vl_threshold {
+	struct list_head node;
+	struct rcu_head rcu;
+	struct vl_threshold_req req;
+	u32 id;
+	unsigned long fired;
+	atomic64_t hits;
+	atomic64_t lost;
+};
+
+/**
+ * struct vl_hit - One hit, for whoever listens
+ * @node:	Of those that wait to be sent.
+ * @id:		The threshold.
+ * @vring_id:	The vring.
+ * @span:	enum vringlab_span.
+ * @ns:		Its length.
+ * @stamp_ns:	When it ended.
+ */
+struct vl_hit {
+	struct llist_node node;
+	u32 id;
+	u32 vring_id;
+	u32 span;
+	s64 ns;
+	u64 stamp_ns;
+};
+
+void vl_threshold_apply(struct vl_vring *vring);
+void vl_threshold_hit(struct vl_vring *vring, enum vringlab_span span, s64 ns, u64 now);
+int vl_threshold_add(const struct vl_threshold_req *req, u32 *id, struct netlink_ext_ack *extack);
+int vl_threshold_del(u32 id);
+void vl_threshold_del_vring(u32 vring_id);
+const struct vl_threshold *vl_threshold_next(u32 id);
+unsigned int vl_threshold_generation(void);
+void vl_threshold_mute(void);
+void vl_threshold_exit(void);
+
+/* After the hop's trace event: what a hit stops or keeps has it. */
+static inline void vl_threshold_check(struct vl_vring *vring, enum vringlab_span span, s64 ns,
+				      u64 now)
+{
+	if (unlikely(ns > READ_ONCE(vring->limit_ns[span])))
+		vl_threshold_hit(vring, span, ns, now);
+}
 
 /* vring.c */
 

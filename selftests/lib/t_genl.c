@@ -78,13 +78,13 @@ struct take_group {
 	uint32_t id;
 };
 
-static void take_group_attrs(const struct nlattr *group, struct take_group *t)
+static void take_group(const struct nlattr *nest, struct take_group *t)
 {
 	const struct nlattr *attr;
 	const char *name = "";
 	uint32_t id = 0;
 
-	mnl_attr_for_each_nested(attr, group) {
+	mnl_attr_for_each_nested(attr, nest) {
 		if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_NAME)
 			name = mnl_attr_get_str(attr);
 		else if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_ID)
@@ -96,18 +96,18 @@ static void take_group_attrs(const struct nlattr *group, struct take_group *t)
 
 static int take_groups(const struct nlmsghdr *nlh, void *data)
 {
-	const struct nlattr *attr, *group;
+	const struct nlattr *attr, *nest;
 
 	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr))
 		if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GROUPS)
-			mnl_attr_for_each_nested(group, attr)
-				take_group_attrs(group, data);
+			mnl_attr_for_each_nested(nest, attr)
+				take_group(nest, data);
 	return MNL_CB_OK;
 }
 
-int t_genl_join(struct t_genl *g, const char *family, const char *group)
+int t_genl_group(struct t_genl *g, const char *family, const char *name, uint32_t *group)
 {
-	struct take_group t = { .name = group };
+	struct take_group t = { .name = name };
 	uint16_t own = g->family;
 	struct nlmsghdr *nlh;
 	int ret;
@@ -117,9 +117,16 @@ int t_genl_join(struct t_genl *g, const char *family, const char *group)
 	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, family);
 	ret = t_genl_call(g, take_groups, &t);
 	g->family = own;
-	if (!ret && !t.id)
-		ret = -ENOENT;
-	if (!ret && mnl_socket_setsockopt(g->nl, NETLINK_ADD_MEMBERSHIP, &t.id, sizeof(t.id)))
+	*group = t.id;
+	return ret ? ret : t.id ? 0 : -ENOENT;
+}
+
+int t_genl_join(struct t_genl *g, const char *family, const char *name)
+{
+	uint32_t group;
+	int ret = t_genl_group(g, family, name, &group);
+
+	if (!ret && mnl_socket_setsockopt(g->nl, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
 		ret = -errno;
 	return ret;
 }

@@ -63,6 +63,9 @@ int t_genl_open(struct t_genl *g, const char *family);
  */
 int t_genl_open_parts(struct t_genl *g, const char *family, unsigned int part);
 
+/** t_genl_group() - Find a family's multicast group; %-ENOENT if it has none of that name. */
+int t_genl_group(struct t_genl *g, const char *family, const char *name, uint32_t *group);
+
 /** t_genl_close() - Close the socket; allowed twice. */
 void t_genl_close(struct t_genl *g);
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sched.h>
@@ -16,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -143,6 +145,20 @@ stats_get(struct __test_metadata *_metadata, struct t_genl *g, uint32_t id, stru
 	{
 		TH_LOG("counters-get or hist-get: %s: %s", strerror(-ret), g->ack_msg);
 	}
+}
+
+/* For good, of this process. */
+static inline __attribute__((unused)) int drop_net_admin(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data))
+		return -errno;
+	data[0].effective &= ~(1u << CAP_NET_ADMIN);
+	data[0].permitted &= ~(1u << CAP_NET_ADMIN);
+	data[0].inheritable &= ~(1u << CAP_NET_ADMIN);
+	return syscall(SYS_capset, &head, data) ? -errno : 0;
 }
 
 /* A child that a failed assertion of ours cannot leave behind. */

@@ -2,24 +2,10 @@
 /*
  * Who may ask what, by capability and namespace.
  */
-#include <linux/capability.h>
 #include <sys/syscall.h>
 
 #include "netlink_vring.h"
 #include "t_policy.h"
-
-static int drop_net_admin(void)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &head, data))
-		return -errno;
-	data[0].effective &= ~(1u << CAP_NET_ADMIN);
-	data[0].permitted &= ~(1u << CAP_NET_ADMIN);
-	data[0].inheritable &= ~(1u << CAP_NET_ADMIN);
-	return syscall(SYS_capset, &head, data) ? -errno : 0;
-}
 
 /* What a caller without privilege may not, and may. */
 static void expect_read_only(struct __test_metadata *_metadata, struct t_genl *g, uint32_t id,

@@ -43,6 +43,7 @@ for d in spec["definitions"]:
         expect(name(family, d["name"]), d["value"])
     else:
         for entry, value in numbered(d["entries"], 0):
+            value = 1 << value if d["type"] == "flags" else value
             expect(name(family, d["name"], entry), value)
 for s in spec["attribute-sets"]:
     if "subset-of" in s:
@@ -56,6 +57,9 @@ for entry, last in numbered(spec["operations"]["list"], 1):
     expect(name(family, "cmd", entry), last)
 expect(name(family, "cmd", "max"), last)
 print(f'_Static_assert(!__builtin_strcmp(VRINGLAB_FAMILY_NAME, "{family}"), "family");')
+for g in spec["mcast-groups"]["list"]:
+    symbol = name(family, "mcgrp", g["name"])
+    print(f'_Static_assert(!__builtin_strcmp({symbol}, "{g["name"]}"), "{symbol}");')
 END
 }
 

@@ -123,6 +123,27 @@ enum vringlab_isa {
 	VRINGLAB_ISA_SVM,
 };
 
+/**
+ * enum vringlab_threshold_action - What a hit does, besides being counted. The
+ *   trace buffer is stopped or kept after the hop that ended the span has
+ *   written its own trace event.
+ * @VRINGLAB_THRESHOLD_ACTION_TRACE: Write the trace event vringlab:threshold.
+ * @VRINGLAB_THRESHOLD_ACTION_NOTIFY: Send threshold-ntf to the group
+ *   threshold.
+ * @VRINGLAB_THRESHOLD_ACTION_STOP_TRACING: Stop the top trace buffer, as 0 in
+ *   tracing_on does. Buffers of instances go on.
+ * @VRINGLAB_THRESHOLD_ACTION_SNAPSHOT: Swap the top trace buffer with its
+ *   snapshot, as 1 in snapshot does. The snapshot's buffer is allocated by
+ *   threshold-add; while a user has freed it since, the kernel stops tracing
+ *   instead. Each hit takes another one.
+ */
+enum vringlab_threshold_action {
+	VRINGLAB_THRESHOLD_ACTION_TRACE = 1,
+	VRINGLAB_THRESHOLD_ACTION_NOTIFY = 2,
+	VRINGLAB_THRESHOLD_ACTION_STOP_TRACING = 4,
+	VRINGLAB_THRESHOLD_ACTION_SNAPSHOT = 8,
+};
+
 enum {
 	VRINGLAB_A_IOEVENTFD_ADDRESS = 1,
 	VRINGLAB_A_IOEVENTFD_LENGTH,
@@ -321,6 +342,33 @@ enum {
 };
 
 enum {
+	VRINGLAB_A_THRESHOLD_ID = 1,
+	VRINGLAB_A_THRESHOLD_VRING_ID,
+	VRINGLAB_A_THRESHOLD_SPAN,
+	VRINGLAB_A_THRESHOLD_NS,
+	VRINGLAB_A_THRESHOLD_ACTIONS,
+	VRINGLAB_A_THRESHOLD_ONCE,
+	VRINGLAB_A_THRESHOLD_HITS,
+	VRINGLAB_A_THRESHOLD_LOST,
+	VRINGLAB_A_THRESHOLD_PAD,
+
+	__VRINGLAB_A_THRESHOLD_MAX,
+	VRINGLAB_A_THRESHOLD_MAX = (__VRINGLAB_A_THRESHOLD_MAX - 1)
+};
+
+enum {
+	VRINGLAB_A_HIT_THRESHOLD_ID = 1,
+	VRINGLAB_A_HIT_VRING_ID,
+	VRINGLAB_A_HIT_SPAN,
+	VRINGLAB_A_HIT_NS,
+	VRINGLAB_A_HIT_STAMP_NS,
+	VRINGLAB_A_HIT_PAD,
+
+	__VRINGLAB_A_HIT_MAX,
+	VRINGLAB_A_HIT_MAX = (__VRINGLAB_A_HIT_MAX - 1)
+};
+
+enum {
 	VRINGLAB_CMD_VRING_GET = 1,
 	VRINGLAB_CMD_VRING_ADD,
 	VRINGLAB_CMD_VRING_DEL,
@@ -334,6 +382,10 @@ enum {
 	VRINGLAB_CMD_LAYOUT_GET,
 	VRINGLAB_CMD_LAYOUT_SET,
 	VRINGLAB_CMD_VCPU_GET,
+	VRINGLAB_CMD_THRESHOLD_GET,
+	VRINGLAB_CMD_THRESHOLD_ADD,
+	VRINGLAB_CMD_THRESHOLD_DEL,
+	VRINGLAB_CMD_THRESHOLD_NTF,
 	VRINGLAB_CMD_VRING_ADD_NTF,
 	VRINGLAB_CMD_VRING_DEL_NTF,
 
@@ -341,6 +393,7 @@ enum {
 	VRINGLAB_CMD_MAX = (__VRINGLAB_CMD_MAX - 1)
 };
 
-#define VRINGLAB_MCGRP_VRINGS	"vrings"
+#define VRINGLAB_MCGRP_VRINGS		"vrings"
+#define VRINGLAB_MCGRP_THRESHOLD	"threshold"
 
 #endif /* _UAPI_LINUX_VRINGLAB_H */
