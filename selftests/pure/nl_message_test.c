@@ -346,6 +346,129 @@ TEST_F(message, histogram_with_every_bucket_is_read)
 	EXPECT_EQ(-EPROTO, vlnl_parse_hist(self->nlh, &h, &self->err));
 }
 
+/* An interval of two histograms; the one that is @without is left out. */
+static void put_interval(struct nlmsghdr *nlh, int without)
+{
+	struct nlattr *nest;
+
+	if (without != VRINGLAB_A_INTERVAL_VRING_ID)
+		mnl_attr_put_u32(nlh, VRINGLAB_A_INTERVAL_VRING_ID, 7);
+	if (without != VRINGLAB_A_INTERVAL_BEGIN_NS)
+		mnl_attr_put_u64(nlh, VRINGLAB_A_INTERVAL_BEGIN_NS, 100);
+	if (without != VRINGLAB_A_INTERVAL_END_NS)
+		mnl_attr_put_u64(nlh, VRINGLAB_A_INTERVAL_END_NS, 300);
+	if (without != VRINGLAB_A_INTERVAL_COUNTERS) {
+		nest = mnl_attr_nest_start(nlh, VRINGLAB_A_INTERVAL_COUNTERS);
+		mnl_attr_put_u64(nlh, VRINGLAB_A_COUNTERS_KICKS, 5);
+		mnl_attr_nest_end(nlh, nest);
+	}
+	nest = mnl_attr_nest_start(nlh, VRINGLAB_A_INTERVAL_HIST);
+	put_hist(nlh, 5, 3);
+	put_min_max(nlh);
+	put_bucket(nlh, 40, 5);
+	mnl_attr_nest_end(nlh, nest);
+	nest = mnl_attr_nest_start(nlh, VRINGLAB_A_INTERVAL_HIST);
+	put_hist(nlh, 0, 3);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+TEST_F(message, interval_is_read)
+{
+	static struct vlnl_interval interval;
+
+	put_interval(self->nlh, 0);
+	mnl_attr_put_u32(self->nlh, FUTURE_ATTR, 1);
+	ASSERT_EQ(0, vlnl_parse_interval(self->nlh, &interval, &self->err));
+	EXPECT_EQ(7u, interval.vring_id);
+	EXPECT_EQ(100u, interval.begin_ns);
+	EXPECT_EQ(300u, interval.end_ns);
+	EXPECT_EQ(7u, interval.counters.vring_id);
+	EXPECT_EQ(1ull << VLNL_COUNTER_KICKS, interval.counters.present);
+	EXPECT_EQ(5u, interval.counters.value[VLNL_COUNTER_KICKS]);
+	ASSERT_EQ(2u, interval.nr_hists);
+	EXPECT_EQ(7u, interval.hists[0].vring_id);
+	EXPECT_EQ(5u, interval.hists[0].hist.count);
+	ASSERT_EQ(1u, interval.hists[0].hist.nr_buckets);
+	EXPECT_EQ(40u, interval.hists[0].hist.buckets[0].index);
+	EXPECT_EQ(0u, interval.hists[1].hist.count);
+}
+
+TEST_F(message, interval_without_a_mandatory_attribute_is_refused)
+{
+	static struct vlnl_interval interval;
+
+	for (int attr = VRINGLAB_A_INTERVAL_VRING_ID; attr <= VRINGLAB_A_INTERVAL_COUNTERS;
+	     attr++) {
+		self->nlh = mnl_nlmsg_put_header(self->buf);
+		mnl_nlmsg_put_extra_header(self->nlh, sizeof(struct genlmsghdr));
+		put_interval(self->nlh, attr);
+		EXPECT_EQ(-EPROTO, vlnl_parse_interval(self->nlh, &interval, &self->err));
+	}
+}
+
+TEST_F(message, interval_with_more_spans_than_are_known_is_read)
+{
+	static struct vlnl_interval interval;
+
+	for (int i = 0; i < VLNL_NR_SPANS; i++)
+		put_interval(self->nlh, 0);
+	ASSERT_EQ(0, vlnl_parse_interval(self->nlh, &interval, &self->err));
+	EXPECT_EQ((unsigned int)VLNL_NR_SPANS, interval.nr_hists);
+}
+
+static void put_threshold(struct nlmsghdr *nlh, int without)
+{
+	if (without != VRINGLAB_A_THRESHOLD_ID)
+		mnl_attr_put_u32(nlh, VRINGLAB_A_THRESHOLD_ID, 4);
+	if (without != VRINGLAB_A_THRESHOLD_SPAN)
+		mnl_attr_put_u32(nlh, VRINGLAB_A_THRESHOLD_SPAN, VRINGLAB_SPAN_KICK_WAKE);
+	if (without != VRINGLAB_A_THRESHOLD_NS)
+		mnl_attr_put_u64(nlh, VRINGLAB_A_THRESHOLD_NS, 5000);
+	if (without != VRINGLAB_A_THRESHOLD_ACTIONS)
+		mnl_attr_put_u32(nlh, VRINGLAB_A_THRESHOLD_ACTIONS, 5);
+	if (without != VRINGLAB_A_THRESHOLD_HITS)
+		mnl_attr_put_u64(nlh, VRINGLAB_A_THRESHOLD_HITS, 6);
+	if (without != VRINGLAB_A_THRESHOLD_LOST)
+		mnl_attr_put_u64(nlh, VRINGLAB_A_THRESHOLD_LOST, 7);
+}
+
+TEST_F(message, threshold_is_read)
+{
+	struct vlnl_threshold t;
+
+	put_threshold(self->nlh, 0);
+	ASSERT_EQ(0, vlnl_parse_threshold(self->nlh, &t, &self->err));
+	EXPECT_EQ(4u, t.id);
+	EXPECT_EQ(0u, t.vring_id);
+	EXPECT_EQ((uint32_t)VRINGLAB_SPAN_KICK_WAKE, t.span);
+	EXPECT_EQ(5000u, t.ns);
+	EXPECT_EQ(5u, t.actions);
+	EXPECT_FALSE(t.once);
+	EXPECT_EQ(6u, t.hits);
+	EXPECT_EQ(7u, t.lost);
+	mnl_attr_put_u32(self->nlh, VRINGLAB_A_THRESHOLD_VRING_ID, 9);
+	mnl_attr_put(self->nlh, VRINGLAB_A_THRESHOLD_ONCE, 0, NULL);
+	ASSERT_EQ(0, vlnl_parse_threshold(self->nlh, &t, &self->err));
+	EXPECT_EQ(9u, t.vring_id);
+	EXPECT_TRUE(t.once);
+}
+
+TEST_F(message, threshold_without_a_mandatory_attribute_is_refused)
+{
+	static const int mandatory[] = { VRINGLAB_A_THRESHOLD_ID,   VRINGLAB_A_THRESHOLD_SPAN,
+					 VRINGLAB_A_THRESHOLD_NS,   VRINGLAB_A_THRESHOLD_ACTIONS,
+					 VRINGLAB_A_THRESHOLD_HITS, VRINGLAB_A_THRESHOLD_LOST };
+	struct vlnl_threshold t = { .id = 99 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(mandatory); i++) {
+		self->nlh = mnl_nlmsg_put_header(self->buf);
+		mnl_nlmsg_put_extra_header(self->nlh, sizeof(struct genlmsghdr));
+		put_threshold(self->nlh, mandatory[i]);
+		EXPECT_EQ(-EPROTO, vlnl_parse_threshold(self->nlh, &t, &self->err));
+	}
+	EXPECT_EQ(99u, t.id);
+}
+
 TEST_F(message, empty_histogram_needs_no_minimum)
 {
 	struct vlnl_hist h;

@@ -14,6 +14,7 @@
 #include "../vringlab/output.c"
 #include "../vringlab/output_json.c"
 #include "../vringlab/output_text.c"
+#include "../vringlab/output_threshold.c"
 #include "../vringlab/output_vcpu.c"
 #include "../vringlab/report.c"
 
@@ -408,6 +409,68 @@ TEST_F(report, stat_json_has_everything)
 	json_object_put(root);
 }
 
+TEST_F(report, stat_says_of_which_time_it_is)
+{
+	struct output_options options = { .span = -1 };
+	struct json_object *root, *vring;
+
+	self->vring.time = (struct report_time){ 1000000, 3500000 };
+	ASSERT_EQ(0, output_stat(self->f, &self->report, &options, &self->err));
+	EXPECT_NE(NULL, strstr(self->text, "# 2.50ms since the last reset\n"));
+	options.json = true;
+	rewind(self->f);
+	ASSERT_EQ(0, output_stat(self->f, &self->report, &options, &self->err));
+	root = json_tokener_parse(self->text);
+	ASSERT_NE(NULL, root);
+	vring = json_object_array_get_idx(member(root, "vrings"), 0);
+	EXPECT_EQ(1000000u, member_u64(vring, "begin-ns"));
+	EXPECT_EQ(3500000u, member_u64(vring, "end-ns"));
+	json_object_put(root);
+}
+
+static struct vlnl_threshold thresholds[] = {
+	{ .id = 1, .span = VRINGLAB_SPAN_KICK_ENTRY, .ns = 1500000, .hits = 7 },
+	{ .id = 12,
+	  .vring_id = 3,
+	  .span = VRINGLAB_SPAN_WAKE_CALL,
+	  .actions = VRINGLAB_THRESHOLD_ACTION_NOTIFY,
+	  .once = true,
+	  .lost = 2 },
+};
+
+static const char thresholds_text[] =
+	"# threshold    vring span               limit        hits     lost  actions\n"
+	"1                all kick-entry        1.50ms           7        0  -\n"
+	"12                 3 wake-call            0ns           0        2  notify,once\n";
+
+TEST_F(report, stat_shows_thresholds)
+{
+	struct output_options options = { .span = -1 };
+
+	self->report.thresholds = thresholds;
+	self->report.nr_thresholds = 2;
+	ASSERT_EQ(0, output_stat(self->f, &self->report, &options, &self->err));
+	EXPECT_NE(NULL, strstr(self->text, thresholds_text));
+}
+
+TEST_F(report, threshold_json_has_null_for_all_vrings)
+{
+	struct output_options options = { .json = true };
+	struct json_object *root, *second, *actions;
+
+	ASSERT_EQ(0, output_thresholds(self->f, thresholds, 2, &options, &self->err));
+	root = json_tokener_parse(self->text);
+	ASSERT_NE(NULL, root);
+	EXPECT_EQ(NULL, member(json_object_array_get_idx(root, 0), "vring-id"));
+	second = json_object_array_get_idx(root, 1);
+	EXPECT_EQ(3u, member_u64(second, "vring-id"));
+	EXPECT_EQ(2u, member_u64(second, "lost"));
+	actions = member(second, "actions");
+	ASSERT_EQ(1u, json_object_array_length(actions));
+	EXPECT_STREQ("notify", json_object_get_string(json_object_array_get_idx(actions, 0)));
+	json_object_put(root);
+}
+
 TEST_F(report, hist_json_has_every_bucket)
 {
 	struct output_options options = { .span = VRINGLAB_SPAN_KICK_WAKE, .json = true };
@@ -537,13 +600,13 @@ TEST_F(report, vcpu_json_has_everything)
 	json_object_put(root);
 }
 
-/* What the dumps bring, joined: vrings 3 and 7, and another called "7". */
+/* What the module answers, joined: vrings 3 and 7, and another called "7". */
 FIXTURE(join)
 {
 	struct vlnl_vring vrings[3];
 	struct vlnl_counters counters[3];
 	struct vlnl_hist hists[2];
-	struct dumps dumps;
+	struct answers answers;
 	struct report report;
 	struct vl_err err;
 };
@@ -562,7 +625,7 @@ FIXTURE_SETUP(join)
 	self->hists[0] = (struct vlnl_hist){ .vring_id = 7, .span = VRINGLAB_SPAN_WAKE_CALL };
 	/* Of a newer module. */
 	self->hists[1] = (struct vlnl_hist){ .vring_id = 7, .span = VLNL_NR_SPANS };
-	self->dumps = (struct dumps){
+	self->answers = (struct answers){
 		.vrings = self->vrings,
 		.counters = self->counters,
 		.hists = self->hists,
@@ -577,9 +640,16 @@ FIXTURE_TEARDOWN(join)
 	free(self->report.vrings);
 }
 
+static int join_wanted(FIXTURE_DATA(join) * self, const char *which)
+{
+	int ret = keep_wanted(&self->answers, which, &self->err);
+
+	return ret ? ret : join(&self->report, &self->answers, &self->err);
+}
+
 TEST_F(join, all_are_wanted_by_default)
 {
-	ASSERT_EQ(0, join(&self->report, &self->dumps, NULL, &self->err));
+	ASSERT_EQ(0, join_wanted(self, NULL));
 	ASSERT_EQ(3u, self->report.nr_vrings);
 	EXPECT_EQ(3u, self->report.vrings[0].counters.value[0]);
 	EXPECT_EQ(NULL, self->report.vrings[0].spans[VRINGLAB_SPAN_WAKE_CALL]);
@@ -588,27 +658,27 @@ TEST_F(join, all_are_wanted_by_default)
 
 TEST_F(join, label_may_name_several)
 {
-	ASSERT_EQ(0, join(&self->report, &self->dumps, "net", &self->err));
+	ASSERT_EQ(0, join_wanted(self, "net"));
 	EXPECT_EQ(2u, self->report.nr_vrings);
 }
 
 TEST_F(join, id_wins_over_a_label_that_looks_like_it)
 {
-	ASSERT_EQ(0, join(&self->report, &self->dumps, "7", &self->err));
+	ASSERT_EQ(0, join_wanted(self, "7"));
 	ASSERT_EQ(1u, self->report.nr_vrings);
 	EXPECT_EQ(7u, self->report.vrings[0].vring.id);
 }
 
 TEST_F(join, unknown_name_is_enxio)
 {
-	EXPECT_EQ(-ENXIO, join(&self->report, &self->dumps, "nte", &self->err));
+	EXPECT_EQ(-ENXIO, join_wanted(self, "nte"));
 	EXPECT_NE(NULL, strstr(self->err.msg, "'nte'"));
 }
 
 TEST_F(join, vring_that_is_gone_in_the_second_dump_is_left_out)
 {
-	self->dumps.nr_counters = 2;
-	ASSERT_EQ(0, join(&self->report, &self->dumps, NULL, &self->err));
+	self->answers.nr_counters = 2;
+	ASSERT_EQ(0, join_wanted(self, NULL));
 	EXPECT_EQ(2u, self->report.nr_vrings);
 }
 

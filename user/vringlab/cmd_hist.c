@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <vringlab/err.h>
 
@@ -20,6 +19,8 @@ static void usage(FILE *f)
 	for (unsigned int s = 0; s < VLNL_NR_SPANS; s++)
 		fprintf(f, "%s%s", s == 4 ? "\n                    " : " ", vlnl_span_name(s));
 	fputs("\n"
+	      "  --since-reset     only what was since the last reset of a vring\n"
+	      "  --reset           likewise, and reset; needs CAP_NET_ADMIN\n"
 	      "  --ns              times in plain nanoseconds; default: ns, us, ms or s,\n"
 	      "                    with three digits\n"
 	      "  --json            every bucket as JSON, times in nanoseconds\n"
@@ -29,29 +30,23 @@ static void usage(FILE *f)
 	      f);
 }
 
-enum { OPT_VRING = 256, OPT_SPAN, OPT_NS, OPT_JSON, OPT_HELP };
+enum { OPT_VRING = 256, OPT_SPAN, OPT_SINCE_RESET, OPT_RESET, OPT_NS, OPT_JSON, OPT_HELP };
 
 static const struct option long_options[] = {
 	{ "vring", required_argument, NULL, OPT_VRING },
 	{ "span", required_argument, NULL, OPT_SPAN },
+	{ "since-reset", no_argument, NULL, OPT_SINCE_RESET },
+	{ "reset", no_argument, NULL, OPT_RESET },
 	{ "ns", no_argument, NULL, OPT_NS },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
 };
 
-/* Returns the enum vringlab_span of a name, or -1. */
-static int span_by_name(const char *name)
-{
-	for (int s = 0; s < VLNL_NR_SPANS; s++)
-		if (!strcmp(vlnl_span_name(s), name))
-			return s;
-	return -1;
-}
-
 int cmd_hist(int argc, char **argv)
 {
 	struct output_options options = { .span = -1 };
+	enum report_period period = REPORT_ALL_TIME;
 	const char *which = NULL;
 	struct report report;
 	struct vl_err err;
@@ -64,9 +59,15 @@ int cmd_hist(int argc, char **argv)
 			which = optarg;
 			break;
 		case OPT_SPAN:
-			options.span = span_by_name(optarg);
+			options.span = vlnl_span_by_name(optarg);
 			if (options.span < 0)
 				return usage_error("hist", "no span is called '%s'", optarg);
+			break;
+		case OPT_SINCE_RESET:
+			period = REPORT_SINCE_RESET;
+			break;
+		case OPT_RESET:
+			period = REPORT_RESET;
 			break;
 		case OPT_NS:
 			options.ns = true;
@@ -87,7 +88,7 @@ int cmd_hist(int argc, char **argv)
 	if (optind < argc)
 		return usage_error("hist", "unexpected argument '%s'", argv[optind]);
 
-	ret = report_read(&report, which, &err);
+	ret = report_read(&report, which, period, &err);
 	if (ret)
 		return fail(&err, ret == -ENOENT ? EXIT_UNSUPPORTED : EXIT_FAILED);
 	ret = output_hist(stdout, &report, &options, &err);

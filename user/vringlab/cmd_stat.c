@@ -18,6 +18,8 @@ static void usage(FILE *f)
 	      "  --vcpus           instead, the vCPUs that vrings have to do with: entries,\n"
 	      "                    exits by reason, halts\n"
 	      "  --all             counters that are 0 too; default: only the others\n"
+	      "  --since-reset     only what was since the last reset of a vring\n"
+	      "  --reset           likewise, and reset; needs CAP_NET_ADMIN\n"
 	      "  --ns              times in plain nanoseconds; default: ns, us, ms or s,\n"
 	      "                    with three digits\n"
 	      "  --json            all of it as JSON, times in nanoseconds\n"
@@ -27,25 +29,37 @@ static void usage(FILE *f)
 	      f);
 }
 
-enum { OPT_VRING = 256, OPT_VCPUS, OPT_ALL, OPT_NS, OPT_JSON, OPT_HELP };
+enum {
+	OPT_VRING = 256,
+	OPT_VCPUS,
+	OPT_ALL,
+	OPT_SINCE_RESET,
+	OPT_RESET,
+	OPT_NS,
+	OPT_JSON,
+	OPT_HELP
+};
 
 static const struct option long_options[] = {
 	{ "vring", required_argument, NULL, OPT_VRING },
 	{ "vcpus", no_argument, NULL, OPT_VCPUS },
 	{ "all", no_argument, NULL, OPT_ALL },
+	{ "since-reset", no_argument, NULL, OPT_SINCE_RESET },
+	{ "reset", no_argument, NULL, OPT_RESET },
 	{ "ns", no_argument, NULL, OPT_NS },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
 };
 
-static int stat_vrings(const char *which, const struct output_options *options)
+static int stat_vrings(const char *which, enum report_period period,
+		       const struct output_options *options)
 {
 	struct report report;
 	struct vl_err err;
 	int ret;
 
-	ret = report_read(&report, which, &err);
+	ret = report_read(&report, which, period, &err);
 	if (ret)
 		return fail(&err, ret == -ENOENT ? EXIT_UNSUPPORTED : EXIT_FAILED);
 	ret = output_stat(stdout, &report, options, &err);
@@ -70,6 +84,7 @@ static int stat_vcpus(const struct output_options *options)
 int cmd_stat(int argc, char **argv)
 {
 	struct output_options options = { .span = -1 };
+	enum report_period period = REPORT_ALL_TIME;
 	const char *which = NULL;
 	bool vcpus = false;
 	int opt;
@@ -85,6 +100,12 @@ int cmd_stat(int argc, char **argv)
 			break;
 		case OPT_ALL:
 			options.all = true;
+			break;
+		case OPT_SINCE_RESET:
+			period = REPORT_SINCE_RESET;
+			break;
+		case OPT_RESET:
+			period = REPORT_RESET;
 			break;
 		case OPT_NS:
 			options.ns = true;
@@ -107,5 +128,7 @@ int cmd_stat(int argc, char **argv)
 
 	if (vcpus && which)
 		return usage_error("stat", "--vring and --vcpus do not go together");
-	return vcpus ? stat_vcpus(&options) : stat_vrings(which, &options);
+	if (vcpus && period != REPORT_ALL_TIME)
+		return usage_error("stat", "vCPUs are never reset: --vcpus stands without it");
+	return vcpus ? stat_vcpus(&options) : stat_vrings(which, period, &options);
 }

@@ -43,6 +43,7 @@ int cmd_drive(int argc, char **argv);
 int cmd_hist(int argc, char **argv);
 int cmd_monitor(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
+int cmd_threshold(int argc, char **argv);
 int cmd_vmm(int argc, char **argv);
 
 #endif /* VRINGLAB_COMMAND_H */

@@ -108,3 +108,17 @@ int output_vcpus(FILE *f, const struct report_vcpus *report, const struct output
 	ret = print_json(f, output_vcpus_json(report), err);
 	return ret ? ret : finish(f, err);
 }
+
+int output_thresholds(FILE *f, const struct vlnl_threshold *thresholds, unsigned int nr,
+		      const struct output_options *options, struct vl_err *err)
+{
+	int ret;
+
+	errno = 0;
+	if (!options->json) {
+		output_thresholds_text(f, thresholds, nr, options->ns);
+		return finish(f, err);
+	}
+	ret = print_json(f, output_thresholds_json(thresholds, nr), err);
+	return ret ? ret : finish(f, err);
+}

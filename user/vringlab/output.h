@@ -15,6 +15,7 @@
 struct report;
 struct report_vcpus;
 struct vl_err;
+struct vlnl_threshold;
 
 /* Enough for 2^64 seconds with a unit. */
 #define OUTPUT_TIME_SIZE 24
@@ -81,6 +82,19 @@ int output_hist(FILE *f, const struct report *report, const struct output_option
 int output_vcpus(FILE *f, const struct report_vcpus *report, const struct output_options *options,
 		 struct vl_err *err);
 
+/**
+ * output_thresholds() - Thresholds and their hits
+ * @f:		Where to.
+ * @thresholds:	What.
+ * @nr:		How many.
+ * @options:	How; only @json and @ns are used.
+ * @err:	What went wrong.
+ *
+ * Return: as output_stat().
+ */
+int output_thresholds(FILE *f, const struct vlnl_threshold *thresholds, unsigned int nr,
+		      const struct output_options *options, struct vl_err *err);
+
 /* The percentiles of every table, JSON included. */
 #define OUTPUT_QUANTILES(X) \
 	X("p50", 500000)    \
@@ -94,6 +108,10 @@ struct vlnl_vring;
 struct json_object *output_vring_json(const struct vlnl_vring *vring);
 struct json_object *output_stat_json(const struct report *report);
 struct json_object *output_hist_json(const struct report *report, int span);
+
+/* output_threshold.c */
+struct json_object *output_thresholds_json(const struct vlnl_threshold *t, unsigned int nr);
+void output_thresholds_text(FILE *f, const struct vlnl_threshold *t, unsigned int nr, bool ns);
 
 /* output_text.c */
 void output_stat_text(FILE *f, const struct report *report, const struct output_options *options);

@@ -103,6 +103,17 @@ struct json_object *output_vring_json(const struct vlnl_vring *v)
 	return o;
 }
 
+static struct json_object *vring_json(const struct report_vring *rv)
+{
+	struct json_object *o = output_vring_json(&rv->vring);
+
+	if (rv->time.end_ns) {
+		add(o, "begin-ns", u64(rv->time.begin_ns));
+		add(o, "end-ns", u64(rv->time.end_ns));
+	}
+	return o;
+}
+
 static struct json_object *counters_json(const struct vlnl_counters *c)
 {
 	struct json_object *o = json_object_new_object();
@@ -185,7 +196,7 @@ struct json_object *output_stat_json(const struct report *report)
 
 	for (unsigned int i = 0; i < report->nr_vrings; i++) {
 		const struct report_vring *rv = &report->vrings[i];
-		struct json_object *o = output_vring_json(&rv->vring);
+		struct json_object *o = vring_json(rv);
 		struct json_object *spans = json_object_new_array();
 
 		add(o, "counters", counters_json(&rv->counters));
@@ -196,6 +207,7 @@ struct json_object *output_stat_json(const struct report *report)
 		json_object_array_add(vrings, o);
 	}
 	add(root, "vrings", vrings);
+	add(root, "thresholds", output_thresholds_json(report->thresholds, report->nr_thresholds));
 	add(root, "probes", probes_json(report));
 	return root;
 }
@@ -207,7 +219,7 @@ struct json_object *output_hist_json(const struct report *report, int span)
 
 	for (unsigned int i = 0; i < report->nr_vrings; i++) {
 		const struct report_vring *rv = &report->vrings[i];
-		struct json_object *o = output_vring_json(&rv->vring);
+		struct json_object *o = vring_json(rv);
 		struct json_object *spans = json_object_new_array();
 
 		for (int s = 0; s < VLNL_NR_SPANS; s++) {

@@ -60,6 +60,15 @@ static void print_facts(FILE *f, const struct vlnl_vring *v)
 		fprintf(f, "#   call: GSI %" PRIu32 "\n", v->gsis[i]);
 }
 
+static void print_time(FILE *f, const struct report_time *t, bool ns)
+{
+	char buf[OUTPUT_TIME_SIZE];
+
+	if (t->end_ns)
+		fprintf(f, "# %s%s since the last reset\n",
+			output_time(buf, t->end_ns - t->begin_ns, ns), ns ? " ns" : "");
+}
+
 static void print_counters(FILE *f, const struct vlnl_counters *c, bool all)
 {
 	unsigned int hidden = 0;
@@ -171,9 +180,12 @@ void output_stat_text(FILE *f, const struct report *report, const struct output_
 				rv->vring.wake_user_data);
 		if (options->all)
 			print_facts(f, &rv->vring);
+		print_time(f, &rv->time, options->ns);
 		print_counters(f, &rv->counters, options->all);
 		print_spans(f, rv, options->ns);
 	}
+	if (report->nr_thresholds)
+		output_thresholds_text(f, report->thresholds, report->nr_thresholds, options->ns);
 	print_missing_hops(f, report);
 }
 
@@ -296,6 +308,7 @@ void output_hist_text(FILE *f, const struct report *report, const struct output_
 		if (i)
 			fputc('\n', f);
 		print_identity(f, &rv->vring);
+		print_time(f, &rv->time, options->ns);
 		for (int s = 0; s < VLNL_NR_SPANS; s++)
 			if (rv->spans[s] && (options->span < 0 || options->span == s))
 				print_hist(f, s, rv->spans[s], options->ns);

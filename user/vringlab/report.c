@@ -8,63 +8,39 @@
 
 #include "report.h"
 
-/* The dumps as they came. */
-struct dumps {
+/* What the module said, as it came; vrings that are not wanted are left out. */
+struct answers {
 	struct vlnl_vring *vrings;
 	struct vlnl_counters *counters;
 	struct vlnl_hist *hists;
 	struct vlnl_probe *probes;
+	struct vlnl_threshold *thresholds;
+	struct report_time *times;
 	int nr_vrings;
 	int nr_counters;
 	int nr_hists;
 	int nr_probes;
+	int nr_thresholds;
 };
 
-static void dumps_free(struct dumps *d)
+static void answers_free(struct answers *a)
 {
-	free(d->vrings);
-	free(d->counters);
-	free(d->hists);
-	free(d->probes);
+	free(a->vrings);
+	free(a->counters);
+	free(a->hists);
+	free(a->probes);
+	free(a->thresholds);
+	free(a->times);
 }
 
-static int dumps_read(struct dumps *d, struct vl_err *err)
-{
-	struct vlnl *nl;
-	int ret = vlnl_open(&nl, err);
-
-	if (ret)
-		return ret;
-	ret = vlnl_vring_dump(nl, &d->vrings, err);
-	if (ret < 0)
-		goto out_close;
-	d->nr_vrings = ret;
-	ret = vlnl_counters_dump(nl, &d->counters, err);
-	if (ret < 0)
-		goto out_close;
-	d->nr_counters = ret;
-	ret = vlnl_hist_dump(nl, &d->hists, err);
-	if (ret < 0)
-		goto out_close;
-	d->nr_hists = ret;
-	ret = vlnl_probe_dump(nl, &d->probes, err);
-	if (ret < 0)
-		goto out_close;
-	d->nr_probes = ret;
-	ret = 0;
-out_close:
-	vlnl_close(nl);
-	return ret;
-}
-
-static bool has_id(const struct dumps *d, const char *which)
+static bool has_id(const struct answers *a, const char *which)
 {
 	uint64_t id;
 
 	if (vl_parse_u64(which, 0, UINT32_MAX, &id))
 		return false;
-	for (int i = 0; i < d->nr_vrings; i++)
-		if (d->vrings[i].id == id)
+	for (int i = 0; i < a->nr_vrings; i++)
+		if (a->vrings[i].id == id)
 			return true;
 	return false;
 }
@@ -74,35 +50,140 @@ static bool wanted(const struct vlnl_vring *vring, const char *which, bool by_id
 {
 	uint64_t id;
 
-	if (!which)
-		return true;
 	if (!by_id)
 		return !strcmp(vring->label, which);
 	return !vl_parse_u64(which, 0, UINT32_MAX, &id) && vring->id == id;
 }
 
-/* Where the dumps are at, which all go by rising ids. */
+/* Before anything else is asked: a vring that is not wanted must not be reset. */
+static int keep_wanted(struct answers *a, const char *which, struct vl_err *err)
+{
+	bool by_id;
+	int nr = 0;
+
+	if (!which)
+		return 0;
+	by_id = has_id(a, which);
+	for (int i = 0; i < a->nr_vrings; i++)
+		if (wanted(&a->vrings[i], which, by_id))
+			a->vrings[nr++] = a->vrings[i];
+	a->nr_vrings = nr;
+	return nr ? 0 :
+		    vl_err_set(err, -ENXIO,
+			       "no vring has the id or label '%s': 'vringlab stat' lists them",
+			       which);
+}
+
+static int read_vrings(struct vlnl *nl, struct answers *a, const char *which, struct vl_err *err)
+{
+	int ret = vlnl_vring_dump(nl, &a->vrings, err);
+
+	if (ret < 0)
+		return ret;
+	a->nr_vrings = ret;
+	return keep_wanted(a, which, err);
+}
+
+static int read_all_time(struct vlnl *nl, struct answers *a, struct vl_err *err)
+{
+	int ret = vlnl_counters_dump(nl, &a->counters, err);
+
+	if (ret < 0)
+		return ret;
+	a->nr_counters = ret;
+	ret = vlnl_hist_dump(nl, &a->hists, err);
+	if (ret < 0)
+		return ret;
+	a->nr_hists = ret;
+	return 0;
+}
+
+static void take_interval(struct answers *a, const struct vlnl_interval *interval)
+{
+	memcpy(a->hists + a->nr_hists, interval->hists,
+	       interval->nr_hists * sizeof(interval->hists[0]));
+	a->nr_hists += interval->nr_hists;
+	a->times[a->nr_counters] = (struct report_time){ interval->begin_ns, interval->end_ns };
+	a->counters[a->nr_counters++] = interval->counters;
+}
+
+static int read_intervals(struct vlnl *nl, struct answers *a, bool reset, struct vl_err *err)
+{
+	size_t nr = a->nr_vrings ? a->nr_vrings : 1;
+	struct vlnl_interval *interval = malloc(sizeof(*interval));
+	int ret = 0;
+
+	a->counters = calloc(nr, sizeof(*a->counters));
+	a->hists = calloc(nr * VLNL_NR_SPANS, sizeof(*a->hists));
+	a->times = calloc(nr, sizeof(*a->times));
+	if (!interval || !a->counters || !a->hists || !a->times)
+		ret = vl_err_set(err, -ENOMEM, "no memory for %d vrings", a->nr_vrings);
+	for (int i = 0; !ret && i < a->nr_vrings; i++) {
+		ret = vlnl_interval_get(nl, a->vrings[i].id, reset, interval, err);
+		if (!ret)
+			take_interval(a, interval);
+		/* Deleted meanwhile: left out. */
+		if (ret == -ENOENT)
+			ret = 0;
+	}
+	free(interval);
+	return ret;
+}
+
+static int read_rest(struct vlnl *nl, struct answers *a, struct vl_err *err)
+{
+	int ret = vlnl_probe_dump(nl, &a->probes, err);
+
+	if (ret < 0)
+		return ret;
+	a->nr_probes = ret;
+	ret = vlnl_threshold_dump(nl, &a->thresholds, err);
+	if (ret < 0)
+		return ret;
+	a->nr_thresholds = ret;
+	return 0;
+}
+
+static int answers_read(struct answers *a, const char *which, enum report_period period,
+			struct vl_err *err)
+{
+	struct vlnl *nl;
+	int ret = vlnl_open(&nl, err);
+
+	if (ret)
+		return ret;
+	ret = read_vrings(nl, a, which, err);
+	if (!ret && period == REPORT_ALL_TIME)
+		ret = read_all_time(nl, a, err);
+	else if (!ret)
+		ret = read_intervals(nl, a, period == REPORT_RESET, err);
+	if (!ret)
+		ret = read_rest(nl, a, err);
+	vlnl_close(nl);
+	return ret;
+}
+
+/* Where the answers are at, which all go by rising ids. */
 struct place {
 	int counters;
 	int hists;
 };
 
-static const struct vlnl_counters *find_counters(const struct dumps *d, struct place *at,
-						 uint32_t id)
+static int find_counters(const struct answers *a, struct place *at, uint32_t id)
 {
-	while (at->counters < d->nr_counters && d->counters[at->counters].vring_id < id)
+	while (at->counters < a->nr_counters && a->counters[at->counters].vring_id < id)
 		at->counters++;
-	if (at->counters == d->nr_counters || d->counters[at->counters].vring_id != id)
-		return NULL;
-	return &d->counters[at->counters];
+	if (at->counters == a->nr_counters || a->counters[at->counters].vring_id != id)
+		return -1;
+	return at->counters;
 }
 
-static void join_hists(struct report_vring *rv, const struct dumps *d, struct place *at)
+static void join_hists(struct report_vring *rv, const struct answers *a, struct place *at)
 {
-	while (at->hists < d->nr_hists && d->hists[at->hists].vring_id < rv->vring.id)
+	while (at->hists < a->nr_hists && a->hists[at->hists].vring_id < rv->vring.id)
 		at->hists++;
-	for (int i = at->hists; i < d->nr_hists; i++) {
-		const struct vlnl_hist *h = &d->hists[i];
+	for (int i = at->hists; i < a->nr_hists; i++) {
+		const struct vlnl_hist *h = &a->hists[i];
 
 		if (h->vring_id != rv->vring.id)
 			break;
@@ -111,54 +192,52 @@ static void join_hists(struct report_vring *rv, const struct dumps *d, struct pl
 	}
 }
 
-static int join(struct report *r, const struct dumps *d, const char *which, struct vl_err *err)
+static int join(struct report *r, const struct answers *a, struct vl_err *err)
 {
-	bool by_id = which && has_id(d, which);
 	struct place at = { 0 };
 
-	r->vrings = calloc(d->nr_vrings ? d->nr_vrings : 1, sizeof(*r->vrings));
+	r->vrings = calloc(a->nr_vrings ? a->nr_vrings : 1, sizeof(*r->vrings));
 	if (!r->vrings)
-		return vl_err_set(err, -ENOMEM, "no memory for %d vrings", d->nr_vrings);
-	for (int i = 0; i < d->nr_vrings; i++) {
+		return vl_err_set(err, -ENOMEM, "no memory for %d vrings", a->nr_vrings);
+	for (int i = 0; i < a->nr_vrings; i++) {
 		struct report_vring *rv = &r->vrings[r->nr_vrings];
-		const struct vlnl_counters *counters;
+		int found = find_counters(a, &at, a->vrings[i].id);
 
-		/* Deleted between one dump and the next: left out. */
-		counters = find_counters(d, &at, d->vrings[i].id);
-		if (!counters || !wanted(&d->vrings[i], which, by_id))
+		/* Deleted between one answer and the next: left out. */
+		if (found < 0)
 			continue;
-		rv->vring = d->vrings[i];
-		rv->counters = *counters;
-		join_hists(rv, d, &at);
+		rv->vring = a->vrings[i];
+		rv->counters = a->counters[found];
+		if (a->times)
+			rv->time = a->times[found];
+		join_hists(rv, a, &at);
 		r->nr_vrings++;
-	}
-	if (which && !r->nr_vrings) {
-		free(r->vrings);
-		r->vrings = NULL;
-		return vl_err_set(err, -ENXIO,
-				  "no vring has the id or label '%s': 'vringlab stat' lists them",
-				  which);
 	}
 	return 0;
 }
 
-int report_read(struct report *report, const char *which, struct vl_err *err)
+int report_read(struct report *report, const char *which, enum report_period period,
+		struct vl_err *err)
 {
+	struct answers a = { 0 };
 	struct report r = { 0 };
-	struct dumps d = { 0 };
-	int ret = dumps_read(&d, err);
+	int ret = answers_read(&a, which, period, err);
 
 	if (!ret)
-		ret = join(&r, &d, which, err);
+		ret = join(&r, &a, err);
 	if (ret) {
-		dumps_free(&d);
+		answers_free(&a);
 		return ret;
 	}
-	free(d.vrings);
-	free(d.counters);
-	r.hists = d.hists;
-	r.probes = d.probes;
-	r.nr_probes = d.nr_probes;
+	r.hists = a.hists;
+	r.probes = a.probes;
+	r.nr_probes = a.nr_probes;
+	r.thresholds = a.thresholds;
+	r.nr_thresholds = a.nr_thresholds;
+	a.hists = NULL;
+	a.probes = NULL;
+	a.thresholds = NULL;
+	answers_free(&a);
 	*report = r;
 	return 0;
 }
@@ -168,6 +247,7 @@ void report_free(struct report *report)
 	free(report->vrings);
 	free(report->hists);
 	free(report->probes);
+	free(report->thresholds);
 }
 
 int report_vcpus_read(struct report_vcpus *report, struct vl_err *err)

@@ -11,14 +11,38 @@
 struct vl_err;
 
 /**
+ * enum report_period - Of which time the numbers are
+ * @REPORT_ALL_TIME: Since the registration.
+ * @REPORT_SINCE_RESET: Since the last reset.
+ * @REPORT_RESET: Likewise, and this is the next one.
+ */
+enum report_period {
+	REPORT_ALL_TIME,
+	REPORT_SINCE_RESET,
+	REPORT_RESET,
+};
+
+/**
+ * struct report_time - From when to when, on CLOCK_MONOTONIC
+ * @begin_ns:	The reset before.
+ * @end_ns:	When it was read.
+ */
+struct report_time {
+	uint64_t begin_ns;
+	uint64_t end_ns;
+};
+
+/**
  * struct report_vring - One vring
  * @vring:	Its identity.
+ * @time:	Of which time its numbers are; zeroes with %REPORT_ALL_TIME.
  * @counters:	Its counters.
  * @spans:	Its histograms by enum vringlab_span, NULL where the module has
  *		none; not owned.
  */
 struct report_vring {
 	struct vlnl_vring vring;
+	struct report_time time;
 	struct vlnl_counters counters;
 	const struct vl_hist *spans[VLNL_NR_SPANS];
 };
@@ -29,6 +53,8 @@ struct report_vring {
  * @nr_vrings:	Count.
  * @probes:	The module's probes.
  * @nr_probes:	Count.
+ * @thresholds:	The module's thresholds.
+ * @nr_thresholds: Count.
  * @hists:	What @vrings point into.
  */
 struct report {
@@ -36,6 +62,8 @@ struct report {
 	unsigned int nr_vrings;
 	struct vlnl_probe *probes;
 	unsigned int nr_probes;
+	struct vlnl_threshold *thresholds;
+	unsigned int nr_thresholds;
 	struct vlnl_hist *hists;
 };
 
@@ -43,14 +71,17 @@ struct report {
  * report_read() - Ask the module
  * @report:	Set on success only; end it with report_free().
  * @which:	Id or label of the vrings wanted, NULL for all.
+ * @period:	Of which time.
  * @err:	What went wrong.
  *
  * Return: 0, or
  * * %-ENOENT - the module is not loaded
  * * %-ENXIO - no vring is called @which
+ * * %-EPERM - %REPORT_RESET without CAP_NET_ADMIN
  * * other - from vlnl_open() and the dumps
  */
-int report_read(struct report *report, const char *which, struct vl_err *err);
+int report_read(struct report *report, const char *which, enum report_period period,
+		struct vl_err *err);
 
 /**
  * report_free() - Free what report_read() allocated

@@ -26,6 +26,7 @@ static const struct command {
 	{ "hist", cmd_hist, "show latency histograms" },
 	{ "doctor", cmd_doctor, "tell what this machine lacks for tracing, and the cure" },
 	{ "monitor", cmd_monitor, "show vrings as they come and go" },
+	{ "threshold", cmd_threshold, "act when a span is longer than it should be" },
 };
 
 int fail(const struct vl_err *err, int exit_code)

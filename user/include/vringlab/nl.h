@@ -188,6 +188,14 @@ extern const struct vlnl_counter_info vlnl_vcpu_counter_info[VLNL_NR_VCPU_COUNTE
 const char *vlnl_span_name(uint32_t span);
 
 /**
+ * vlnl_span_by_name() - The span of a name
+ * @name:	As vlnl_span_name() has it.
+ *
+ * Return: enum vringlab_span, or -1 if no span is called so.
+ */
+int vlnl_span_by_name(const char *name);
+
+/**
  * vlnl_hop_name() - A hop's name in the specification
  * @hop:	enum vringlab_hop, or what a newer module sends.
  */
@@ -210,6 +218,13 @@ const char *vlnl_probe_type_name(uint32_t type);
  * @state:	enum vringlab_probe_state, or what a newer module sends.
  */
 const char *vlnl_probe_state_name(uint32_t state);
+
+/**
+ * vlnl_threshold_action_name() - A threshold action's name in the specification
+ * @action:	One bit of enum vringlab_threshold_action, or what a newer module
+ *		sends.
+ */
+const char *vlnl_threshold_action_name(uint32_t action);
 
 /**
  * vlnl_isa_name() - An instruction set's name in the specification
@@ -663,5 +678,92 @@ int vlnl_event_next(struct vlnl *nl, struct vlnl_event *event, struct vl_err *er
  * Return: as vlnl_vring_dump().
  */
 int vlnl_vcpu_dump(struct vlnl *nl, struct vlnl_vcpu **vcpus, struct vl_err *err);
+
+/**
+ * struct vlnl_interval - What one virtqueue did since its last reset
+ * @vring_id:	The virtqueue.
+ * @begin_ns:	When it began, on CLOCK_MONOTONIC.
+ * @end_ns:	When it was read.
+ * @counters:	Counters of this time only.
+ * @hists:	Histograms of this time only.
+ * @nr_hists:	Entries of @hists in use.
+ */
+struct vlnl_interval {
+	uint32_t vring_id;
+	uint64_t begin_ns;
+	uint64_t end_ns;
+	struct vlnl_counters counters;
+	struct vlnl_hist hists[VLNL_NR_SPANS];
+	unsigned int nr_hists;
+};
+
+/**
+ * vlnl_interval_get() - Read what one virtqueue did since its last reset
+ * @nl:		Client.
+ * @id:		From vlnl_vring_add() or vlnl_vring_dump().
+ * @reset:	End this interval and begin the next.
+ * @interval:	Where to; not to be used on failure.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: 0, %-ENOENT for an unknown id, %-EPERM for @reset without
+ * CAP_NET_ADMIN, or as vlnl_vring_dump().
+ */
+int vlnl_interval_get(struct vlnl *nl, uint32_t id, bool reset, struct vlnl_interval *interval,
+		      struct vl_err *err);
+
+/**
+ * struct vlnl_threshold - A span's length that is not to be exceeded
+ * @id:		From vlnl_threshold_add().
+ * @vring_id:	The virtqueue, 0 for all.
+ * @span:	enum vringlab_span, or what a newer module sends.
+ * @ns:		Longer than this is a hit.
+ * @actions:	Of enum vringlab_threshold_action, likewise.
+ * @once:	Only the first hit is one.
+ * @hits:	How often it was hit.
+ * @lost:	Hits whose message could not be sent.
+ */
+struct vlnl_threshold {
+	uint32_t id;
+	uint32_t vring_id;
+	uint32_t span;
+	uint64_t ns;
+	uint32_t actions;
+	bool once;
+	uint64_t hits;
+	uint64_t lost;
+};
+
+/**
+ * vlnl_threshold_add() - Add a threshold
+ * @nl:		Client.
+ * @threshold:	What to add; @threshold->id is set on success.
+ * @err:	What went wrong, the module's extended ACK included; may be NULL.
+ *
+ * It stays until it is deleted, or its virtqueue is, or the module goes.
+ *
+ * Return: 0, or a negative errno of the threshold-add operation, among them
+ * %-EPERM - CAP_NET_ADMIN is missing.
+ */
+int vlnl_threshold_add(struct vlnl *nl, struct vlnl_threshold *threshold, struct vl_err *err);
+
+/**
+ * vlnl_threshold_del() - Delete a threshold
+ * @nl:		Client.
+ * @id:		From vlnl_threshold_add().
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: 0, %-ENOENT for an unknown id, %-EPERM without CAP_NET_ADMIN.
+ */
+int vlnl_threshold_del(struct vlnl *nl, uint32_t id, struct vl_err *err);
+
+/**
+ * vlnl_threshold_dump() - List the thresholds
+ * @nl:		Client.
+ * @thresholds:	Set on success to an array that the caller frees with free().
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: as vlnl_vring_dump().
+ */
+int vlnl_threshold_dump(struct vlnl *nl, struct vlnl_threshold **thresholds, struct vl_err *err);
 
 #endif /* VRINGLAB_NL_H */

@@ -93,4 +93,30 @@ int vlnl_parse_layout(const struct nlmsghdr *nlh, struct vlnl_layout *layout, st
  */
 int vlnl_parse_vcpu(const struct nlmsghdr *nlh, struct vlnl_vcpu *vcpu, struct vl_err *err);
 
+/**
+ * vlnl_parse_interval() - Take an interval out of an interval-get answer
+ * @nlh:	The answer.
+ * @interval:	Where to; not to be used on failure, for it is too large to copy.
+ * @err:	Which attribute is at fault, may be NULL.
+ */
+int vlnl_parse_interval(const struct nlmsghdr *nlh, struct vlnl_interval *interval,
+			struct vl_err *err);
+
+/**
+ * vlnl_parse_threshold() - Take a threshold out of a threshold-get answer
+ * @nlh:	The answer.
+ * @threshold:	Set on success only.
+ * @err:	Which attribute is at fault, may be NULL.
+ */
+int vlnl_parse_threshold(const struct nlmsghdr *nlh, struct vlnl_threshold *threshold,
+			 struct vl_err *err);
+
+/**
+ * vlnl_parse_threshold_id() - Take the new id out of a threshold-add answer
+ * @nlh:	The answer.
+ * @id:		Set on success only.
+ * @err:	Which attribute is at fault, may be NULL.
+ */
+int vlnl_parse_threshold_id(const struct nlmsghdr *nlh, uint32_t *id, struct vl_err *err);
+
 #endif /* VRINGLAB_NL_MESSAGE_H */

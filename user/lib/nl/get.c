@@ -89,6 +89,16 @@ static int parse_vcpu(const struct nlmsghdr *nlh, void *item, struct vl_err *err
 	return vlnl_parse_vcpu(nlh, item, err);
 }
 
+static int parse_interval(const struct nlmsghdr *nlh, void *item, struct vl_err *err)
+{
+	return vlnl_parse_interval(nlh, item, err);
+}
+
+static int parse_threshold(const struct nlmsghdr *nlh, void *item, struct vl_err *err)
+{
+	return vlnl_parse_threshold(nlh, item, err);
+}
+
 int vlnl_vring_dump(struct vlnl *nl, struct vlnl_vring **vrings, struct vl_err *err)
 {
 	struct array a = { .parse = parse_vring, .item_size = sizeof(**vrings) };
@@ -134,6 +144,13 @@ int vlnl_vcpu_dump(struct vlnl *nl, struct vlnl_vcpu **vcpus, struct vl_err *err
 	struct array a = { .parse = parse_vcpu, .item_size = sizeof(**vcpus) };
 
 	return dump(nl, VRINGLAB_CMD_VCPU_GET, "vCPUs", &a, (void **)vcpus, err);
+}
+
+int vlnl_threshold_dump(struct vlnl *nl, struct vlnl_threshold **thresholds, struct vl_err *err)
+{
+	struct array a = { .parse = parse_threshold, .item_size = sizeof(**thresholds) };
+
+	return dump(nl, VRINGLAB_CMD_THRESHOLD_GET, "thresholds", &a, (void **)thresholds, err);
 }
 
 /* An object and whether an answer has brought it. */
@@ -193,5 +210,23 @@ int vlnl_hist_get(struct vlnl *nl, uint32_t id, enum vringlab_span span, struct 
 	if (ret)
 		vl_err_prefix(err, "cannot read the histogram %s of vring %u", vlnl_span_name(span),
 			      id);
+	return ret;
+}
+
+int vlnl_interval_get(struct vlnl *nl, uint32_t id, bool reset, struct vlnl_interval *interval,
+		      struct vl_err *err)
+{
+	struct single s = { .parse = parse_interval, .item = interval };
+	struct nlmsghdr *nlh;
+	int ret;
+
+	nlh = vlnl_request(nl, nl->family,
+			   reset ? VRINGLAB_CMD_INTERVAL_RESET : VRINGLAB_CMD_INTERVAL_GET,
+			   VRINGLAB_FAMILY_VERSION, NLM_F_ACK);
+	if (!mnl_attr_put_u32_check(nlh, VLNL_SEND_SIZE, VRINGLAB_A_INTERVAL_VRING_ID, id))
+		return vl_err_set(err, -EMSGSIZE, "request too long");
+	ret = get(nl, nlh, &s, err);
+	if (ret)
+		vl_err_prefix(err, "cannot %s vring %u", reset ? "reset" : "read", id);
 	return ret;
 }

@@ -11,8 +11,8 @@
 
 #include <vringlab/nl.h>
 
-/* netlink(7) advises to read large dumps with 32 KiB. */
-#define VLNL_RECV_SIZE 32768
+/* Longer than an interval in which no bucket is empty; dumps come in 32 KiB at most. */
+#define VLNL_RECV_SIZE 65536
 /* The largest request is a vring-add: a few integers and a label. */
 #define VLNL_SEND_SIZE 512
 

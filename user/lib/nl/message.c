@@ -287,6 +287,21 @@ int vlnl_parse_vring_id(const struct nlmsghdr *nlh, uint32_t *id, struct vl_err 
 	return get_u32(tb[VRINGLAB_A_VRING_ID], "id", id, err);
 }
 
+static int parse_counts(const struct nlattr **tb, struct vlnl_counters *c, struct vl_err *err)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < VLNL_NR_COUNTERS; i++) {
+		const struct vlnl_counter_info *info = &vlnl_counter_info[i];
+
+		if (!tb[info->attr])
+			continue;
+		ret = get_u64(tb[info->attr], info->name, &c->value[i], err);
+		c->present |= UINT64_C(1) << i;
+	}
+	return ret;
+}
+
 int vlnl_parse_counters(const struct nlmsghdr *nlh, struct vlnl_counters *counters,
 			struct vl_err *err)
 {
@@ -296,14 +311,8 @@ int vlnl_parse_counters(const struct nlmsghdr *nlh, struct vlnl_counters *counte
 
 	index_attrs(nlh, tb, VRINGLAB_A_COUNTERS_MAX);
 	ret = get_u32(tb[VRINGLAB_A_COUNTERS_VRING_ID], "vring-id", &c.vring_id, err);
-	for (unsigned int i = 0; !ret && i < VLNL_NR_COUNTERS; i++) {
-		const struct vlnl_counter_info *info = &vlnl_counter_info[i];
-
-		if (!tb[info->attr])
-			continue;
-		ret = get_u64(tb[info->attr], info->name, &c.value[i], err);
-		c.present |= UINT64_C(1) << i;
-	}
+	if (!ret)
+		ret = parse_counts(tb, &c, err);
 	if (ret)
 		return ret;
 	*counters = c;
@@ -339,9 +348,7 @@ static int parse_hist_head(const struct nlattr **tb, struct vlnl_hist *h, struct
 {
 	int ret;
 
-	ret = get_u32(tb[VRINGLAB_A_HIST_VRING_ID], "vring-id", &h->vring_id, err);
-	if (!ret)
-		ret = get_u32(tb[VRINGLAB_A_HIST_SPAN], "span", &h->span, err);
+	ret = get_u32(tb[VRINGLAB_A_HIST_SPAN], "span", &h->span, err);
 	if (!ret)
 		ret = get_u64(tb[VRINGLAB_A_HIST_COUNT], "count", &h->hist.count, err);
 	if (!ret)
@@ -368,7 +375,9 @@ int vlnl_parse_hist(const struct nlmsghdr *nlh, struct vlnl_hist *hist, struct v
 	/* Of thousands of histograms most buckets are never touched. */
 	memset(&h, 0, offsetof(struct vlnl_hist, hist.buckets));
 	index_attrs(nlh, tb, VRINGLAB_A_HIST_MAX);
-	ret = parse_hist_head(tb, &h, err);
+	ret = get_u32(tb[VRINGLAB_A_HIST_VRING_ID], "vring-id", &h.vring_id, err);
+	if (!ret)
+		ret = parse_hist_head(tb, &h, err);
 	if (ret)
 		return ret;
 	mnl_attr_for_each(attr, nlh, GENL_OFFSET) {
@@ -381,6 +390,108 @@ int vlnl_parse_hist(const struct nlmsghdr *nlh, struct vlnl_hist *hist, struct v
 	memcpy(hist, &h,
 	       offsetof(struct vlnl_hist, hist.buckets) +
 		       h.hist.nr_buckets * sizeof(h.hist.buckets[0]));
+	return 0;
+}
+
+static int parse_nested_hist(const struct nlattr *nest, struct vlnl_hist *h, struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_HIST_MAX + 1];
+	const struct nlattr *attr;
+	int ret;
+
+	index_nested(nest, tb, VRINGLAB_A_HIST_MAX);
+	ret = parse_hist_head(tb, h, err);
+	mnl_attr_for_each_nested(attr, nest)
+		if (!ret && mnl_attr_get_type(attr) == VRINGLAB_A_HIST_BUCKET)
+			ret = add_bucket(&h->hist, attr, err);
+	return ret;
+}
+
+static int parse_nested_counters(const struct nlattr *nest, struct vlnl_counters *c,
+				 struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_COUNTERS_MAX + 1];
+
+	if (!nest)
+		return missing("counters", err);
+	index_nested(nest, tb, VRINGLAB_A_COUNTERS_MAX);
+	return parse_counts(tb, c, err);
+}
+
+/* Those of spans that are not known here, of a newer module, are left out. */
+static int parse_interval_hists(const struct nlmsghdr *nlh, struct vlnl_interval *interval,
+				struct vl_err *err)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, nlh, GENL_OFFSET) {
+		struct vlnl_hist *h = &interval->hists[interval->nr_hists];
+
+		if (mnl_attr_get_type(attr) != VRINGLAB_A_INTERVAL_HIST ||
+		    interval->nr_hists == VLNL_NR_SPANS)
+			continue;
+		if (parse_nested_hist(attr, h, err))
+			return -EPROTO;
+		h->vring_id = interval->vring_id;
+		interval->nr_hists++;
+	}
+	return 0;
+}
+
+int vlnl_parse_interval(const struct nlmsghdr *nlh, struct vlnl_interval *interval,
+			struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_INTERVAL_MAX + 1];
+	int ret;
+
+	memset(interval, 0, sizeof(*interval));
+	index_attrs(nlh, tb, VRINGLAB_A_INTERVAL_MAX);
+	ret = get_u32(tb[VRINGLAB_A_INTERVAL_VRING_ID], "vring-id", &interval->vring_id, err);
+	if (!ret)
+		ret = get_u64(tb[VRINGLAB_A_INTERVAL_BEGIN_NS], "begin-ns", &interval->begin_ns,
+			      err);
+	if (!ret)
+		ret = get_u64(tb[VRINGLAB_A_INTERVAL_END_NS], "end-ns", &interval->end_ns, err);
+	if (!ret)
+		ret = parse_nested_counters(tb[VRINGLAB_A_INTERVAL_COUNTERS], &interval->counters,
+					    err);
+	interval->counters.vring_id = interval->vring_id;
+	return ret ? ret : parse_interval_hists(nlh, interval, err);
+}
+
+int vlnl_parse_threshold_id(const struct nlmsghdr *nlh, uint32_t *id, struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_THRESHOLD_MAX + 1];
+
+	index_attrs(nlh, tb, VRINGLAB_A_THRESHOLD_MAX);
+	return get_u32(tb[VRINGLAB_A_THRESHOLD_ID], "id", id, err);
+}
+
+int vlnl_parse_threshold(const struct nlmsghdr *nlh, struct vlnl_threshold *threshold,
+			 struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_THRESHOLD_MAX + 1];
+	struct vlnl_threshold t = { 0 };
+	int ret;
+
+	index_attrs(nlh, tb, VRINGLAB_A_THRESHOLD_MAX);
+	ret = get_u32(tb[VRINGLAB_A_THRESHOLD_ID], "id", &t.id, err);
+	if (!ret && tb[VRINGLAB_A_THRESHOLD_VRING_ID])
+		ret = get_u32(tb[VRINGLAB_A_THRESHOLD_VRING_ID], "vring-id", &t.vring_id, err);
+	if (!ret)
+		ret = get_u32(tb[VRINGLAB_A_THRESHOLD_SPAN], "span", &t.span, err);
+	if (!ret)
+		ret = get_u64(tb[VRINGLAB_A_THRESHOLD_NS], "ns", &t.ns, err);
+	if (!ret)
+		ret = get_u32(tb[VRINGLAB_A_THRESHOLD_ACTIONS], "actions", &t.actions, err);
+	if (!ret)
+		ret = get_u64(tb[VRINGLAB_A_THRESHOLD_HITS], "hits", &t.hits, err);
+	if (!ret)
+		ret = get_u64(tb[VRINGLAB_A_THRESHOLD_LOST], "lost", &t.lost, err);
+	if (ret)
+		return ret;
+	t.once = tb[VRINGLAB_A_THRESHOLD_ONCE];
+	*threshold = t;
 	return 0;
 }
 

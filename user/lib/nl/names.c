@@ -3,6 +3,7 @@
  * The specification's names of numbers.
  */
 #include <stddef.h>
+#include <string.h>
 
 #include <vringlab/nl.h>
 
@@ -49,6 +50,14 @@ const char *vlnl_span_name(uint32_t span)
 	return name_of(names, ARRAY_SIZE(names), span);
 }
 
+int vlnl_span_by_name(const char *name)
+{
+	for (int span = 0; span < VLNL_NR_SPANS; span++)
+		if (!strcmp(vlnl_span_name(span), name))
+			return span;
+	return -1;
+}
+
 const char *vlnl_hop_name(uint32_t hop)
 {
 	static const char *const names[] = {
@@ -74,6 +83,22 @@ const char *vlnl_backend_name(uint32_t backend)
 	};
 
 	return name_of(names, ARRAY_SIZE(names), backend);
+}
+
+const char *vlnl_threshold_action_name(uint32_t action)
+{
+	switch (action) {
+	case VRINGLAB_THRESHOLD_ACTION_TRACE:
+		return "trace";
+	case VRINGLAB_THRESHOLD_ACTION_NOTIFY:
+		return "notify";
+	case VRINGLAB_THRESHOLD_ACTION_STOP_TRACING:
+		return "stop-tracing";
+	case VRINGLAB_THRESHOLD_ACTION_SNAPSHOT:
+		return "snapshot";
+	default:
+		return "unknown";
+	}
 }
 
 const char *vlnl_probe_type_name(uint32_t type)
