@@ -36,6 +36,8 @@ struct vmm {
 struct vmm_vcpu {
 	struct vmm *vm;
 	unsigned int id;
+	/* asked for once: a vCPU that runs answers nothing before it leaves KVM_RUN */
+	uint32_t tsc_khz;
 	int fd;
 	int done_fd;
 	struct kvm_run *run;

@@ -70,6 +70,8 @@ int vmm_vcpu_create(struct vmm_vcpu **vcpu, struct vmm *vm, unsigned int id, str
 				 vl_strerror(errno));
 		goto out_destroy;
 	}
+	ret = vmm_ioctl_raw(new->fd, KVM_GET_TSC_KHZ, NULL);
+	new->tsc_khz = ret > 0 ? ret : 0;
 	*vcpu = new;
 	return 0;
 
@@ -95,9 +97,7 @@ void vmm_vcpu_destroy(struct vmm_vcpu *vcpu)
 
 uint32_t vmm_vcpu_tsc_khz(const struct vmm_vcpu *vcpu)
 {
-	int khz = vmm_ioctl_raw(vcpu->fd, KVM_GET_TSC_KHZ, NULL);
-
-	return khz > 0 ? khz : 0;
+	return vcpu->tsc_khz;
 }
 
 static int unexpected(struct vmm_vcpu *vcpu)
