@@ -43,7 +43,12 @@ os_release() {
 
 # Hold the cache for one writer; others wait, then find the work done.
 lock_cache() {
+	lock_part lock
+}
+
+# Hold a part of it, by its lock's name.
+lock_part() {
 	mkdir -p "$vl_cache"
-	exec 9>"$vl_cache/lock"
+	exec 9>"$vl_cache/$1"
 	flock 9
 }
