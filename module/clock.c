@@ -6,6 +6,8 @@
 
 #include <asm/tsc.h>
 
+#include "compat.h"
+
 struct vl_clock vl_clock;
 DEFINE_STATIC_KEY_FALSE(vl_clock_is_tsc);
 
@@ -22,7 +24,7 @@ static bool kernel_uses_tsc(void)
 		return false;
 
 	before = rdtsc_ordered();
-	ktime_get_snapshot(&snapshot);
+	vl_ktime_get_snapshot(&snapshot);
 	after = rdtsc_ordered();
 
 	return snapshot.cycles >= before && snapshot.cycles <= after;

@@ -28,6 +28,13 @@
 #error "vringlab asks a thread's preempt notifiers for its vCPU: needs KVM, which selects them"
 #endif
 
+/* It may be asked for another clock than CLOCK_REALTIME since 7.x: see Kbuild. */
+#ifdef VL_HAS_KTIME_GET_SNAPSHOT_ID
+#define vl_ktime_get_snapshot(snapshot) ktime_get_snapshot_id(CLOCK_REALTIME, snapshot)
+#else
+#define vl_ktime_get_snapshot(snapshot) ktime_get_snapshot(snapshot)
+#endif
+
 /* What a family's pre_doit() is given; in 6.2 operations were split. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 #define vl_genl_op genl_ops

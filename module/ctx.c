@@ -105,6 +105,7 @@ void vl_ctx_measure(struct file *file)
 
 bool vl_ctx_measured(void)
 {
+	/* Pairs with vl_ctx_measure(). */
 	return smp_load_acquire(&wait_queue);
 }
 

@@ -39,8 +39,7 @@ static void apply_all(struct work_struct *work)
 	struct llist_node *all = llist_reverse_order(llist_del_all(&queue));
 	struct vl_found *found, *next;
 
-	llist_for_each_entry_safe(found, next, all, node)
-	{
+	llist_for_each_entry_safe(found, next, all, node) {
 		mutex_lock(&vl_vrings_lock);
 		if (vl_discovering())
 			found->apply(found);
@@ -102,8 +101,7 @@ struct vl_found *vl_found_get(void (*apply)(struct vl_found *found))
 {
 	unsigned int i;
 
-	for_each_clear_bit(i, taken, POOL)
-	{
+	for_each_clear_bit(i, taken, POOL) {
 		struct vl_found *found = &pool[i];
 
 		if (test_and_set_bit_lock(i, taken))

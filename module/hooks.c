@@ -266,6 +266,7 @@ static void call_shared(unsigned long ip, unsigned long parent_ip, struct ftrace
 
 	for (i = 0; i < ARRAY_SIZE(shared); i++) {
 		struct shared *slot = shared_slot(ip, i);
+		/* Pairs with attach_shared(). */
 		unsigned long addr = smp_load_acquire(&slot->addr);
 
 		if (addr == ip)
@@ -381,6 +382,7 @@ static int attach_shared(struct probe *p)
 		slot = shared_slot(p->addr, i++);
 	while (slot->addr > SHARED_GONE && i < ARRAY_SIZE(shared));
 	WRITE_ONCE(slot->func, p->shared);
+	/* Whoever finds the address finds its function. */
 	smp_store_release(&slot->addr, p->addr);
 
 	ret = ftrace_set_filter_ip(&shared_ops, p->addr, 0, 0);

@@ -167,8 +167,7 @@ static int sent_fd(struct msghdr *msg)
 	if (msg->msg_control_is_user)
 		return -EINVAL;
 
-	for_each_cmsghdr(cmsg, msg)
-	{
+	for_each_cmsghdr(cmsg, msg) {
 		if (!CMSG_OK(msg, cmsg))
 			return -EINVAL;
 		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)

@@ -267,8 +267,7 @@ static void apply_gone(struct vl_found *found)
 	struct hlist_node *next;
 	int i;
 
-	hash_for_each_safe(facts, i, next, fact, node)
-	{
+	hash_for_each_safe(facts, i, next, fact, node) {
 		struct eventfd_ctx *ctx = fact->ctx;
 
 		if (fact->vm->kvm != found->kvm)
@@ -294,8 +293,7 @@ void vl_vms_end(void)
 
 	lockdep_assert_held(&vl_vrings_lock);
 
-	hash_for_each_safe(facts, i, next, fact, node)
-	{
+	hash_for_each_safe(facts, i, next, fact, node) {
 		struct eventfd_ctx *ctx = fact->ctx;
 
 		del_fact(fact);
