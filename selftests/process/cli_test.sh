@@ -8,7 +8,7 @@
 [ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
 
 # Sorted.
-commands="backend drive hist monitor stat threshold vmm"
+commands="backend discover doctor drive hist monitor stat threshold vmm"
 
 help_is_good()
 {
@@ -90,7 +90,7 @@ full_output_is_a_failure()
 }
 
 ktap_print_header
-ktap_set_plan 50
+ktap_set_plan 56
 
 check "--help goes to stdout" help_is_good
 check "--help lists every command" help_lists_every_command

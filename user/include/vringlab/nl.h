@@ -63,7 +63,7 @@ struct vlnl;
 	X(NOTIFIES_SUPPRESSED_FLAGS, "notifies-suppressed-flags",	\
 	  "calls the driver suppressed by its flag")	\
 	X(NOTIFIES_SUPPRESSED_EVENT, "notifies-suppressed-event",	\
-	  "calls the driver suppressed by event index")	\
+	  "calls that the event index suppressed")	\
 	X(NOTIFIES_UNHEARD, "notifies-unheard",	\
 	  "decisions whose outcome is not known")	\
 	X(CALLS, "calls",						\
