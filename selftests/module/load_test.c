@@ -138,12 +138,24 @@ static bool exists(const struct t_probe *p)
 	return known[i].exists;
 }
 
+/*
+ * The others are for vrings that the module finds, which it does not look for here:
+ * those in vhost, and those that serve no hop, except for what is counted of vCPUs.
+ */
+static bool is_for_registered(const struct t_probe *p)
+{
+	if (!strncmp(p->module, "vhost", strlen("vhost")))
+		return false;
+	return p->nr_hops || !strcmp(p->name, "kvm_arch_vcpu_destroy") ||
+	       !strcmp(p->name, "kvm_vcpu_wakeup");
+}
+
 static enum vringlab_probe_state expected_state(const struct t_probe *p, bool registered)
 {
 	if ((p->module[0] && !t_kmod_loaded(p->module)) || !exists(p))
 		return VRINGLAB_PROBE_STATE_ABSENT;
-	/* Those that serve no hop are for looking for vrings, which nobody does here. */
-	return registered && p->nr_hops ? VRINGLAB_PROBE_STATE_ATTACHED : VRINGLAB_PROBE_STATE_IDLE;
+	return registered && is_for_registered(p) ? VRINGLAB_PROBE_STATE_ATTACHED :
+						    VRINGLAB_PROBE_STATE_IDLE;
 }
 
 /* Detaching is not the deleter's time, so it may still be under way. */

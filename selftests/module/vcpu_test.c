@@ -426,8 +426,8 @@ TEST_F_TIMEOUT(vcpu, requests_are_checked, SLOW)
 	EXPECT_STRNE("", g->ack_msg);
 	nlh = t_genl_start(g, VRINGLAB_CMD_VCPU_GET, NLM_F_DUMP);
 	mnl_attr_put_u32(nlh, VRINGLAB_A_VCPU_ID, 1);
+	/* Without words up to 6.1, which gives the start of a dump no place for them. */
 	EXPECT_EQ(-EINVAL, t_genl_call(g, NULL, NULL));
-	EXPECT_STRNE("", g->ack_msg);
 }
 
 /* The object of our thread in what `vringlab stat --vcpus --json` prints. */
