@@ -29,9 +29,10 @@
 #include "compat.h"
 #include "found.h"
 #include "hooks.h"
+#include "hops.h"
 #include "source.h"
 
-static void signalled(struct vl_eventfd *eventfd)
+static __always_inline void signalled(struct vl_eventfd *eventfd)
 {
 	enum vl_source source = vl_source_take(eventfd);
 

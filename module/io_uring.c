@@ -16,6 +16,7 @@
 #include <trace/events/io_uring.h>
 
 #include "hooks.h"
+#include "hops.h"
 
 static void completed(u64 user_data, int res)
 {

@@ -20,23 +20,11 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "exit.h"
 #include "found.h"
 #include "hooks.h"
+#include "hops.h"
 #include "vcpu.h"
-
-/**
- * struct last_exit - The last exit on a CPU
- * @task:	Whose; NULL after the next entry.
- * @vcpu:	Which left the guest, to be compared only.
- * @migrations:	Its number of moves between CPUs.
- * @ns:		When.
- */
-struct last_exit {
-	struct task_struct *task;
-	struct kvm_vcpu *vcpu;
-	u64 migrations;
-	u64 ns;
-};
 
 /**
  * struct last_irqfd - The last irqfd that a task has woken
@@ -64,38 +52,23 @@ struct last_irqfds {
 	unsigned int oldest;
 };
 
-static DEFINE_PER_CPU(struct last_exit, last_exit);
+DEFINE_PER_CPU(struct vl_exit, vl_exit);
 static DEFINE_PER_CPU(struct last_irqfds, last_irqfds);
 
 void vl_on_kvm_exit(void *data, struct kvm_vcpu *vcpu, u32 isa)
 {
-	struct last_exit *last;
+	struct vl_exit *exit;
 
 	vl_path_enter();
-	last = this_cpu_ptr(&last_exit);
-	last->ns = vl_now_ns();
-	last->migrations = current->se.nr_migrations;
-	last->vcpu = vcpu;
-	last->task = current;
-	if (vl_vcpu_maybe(vcpu))
-		vl_vcpu_count_exit(vcpu, isa);
+	exit = this_cpu_ptr(&vl_exit);
+	exit->ns = vl_now_ns();
+	exit->migrations = current->se.nr_migrations;
+	exit->vcpu = vcpu;
+	exit->record = vl_vcpu_lookup(vcpu);
+	exit->task = current;
+	if (exit->record)
+		vl_vcpu_count_exit(exit->record, vcpu, isa);
 	vl_path_leave();
-}
-
-/*
- * A stamp of this task on this CPU may be of an earlier exit, if it has been
- * elsewhere since; the number of its moves tells. Several kicks of one exit
- * (REP OUTS) share the stamp.
- *
- * Return: when the calling vCPU thread left the guest, 0 if that was not seen here
- */
-u64 vl_kvm_exit_ns(void)
-{
-	const struct last_exit *last = this_cpu_ptr(&last_exit);
-
-	if (last->task != current || last->migrations != current->se.nr_migrations)
-		return 0;
-	return last->ns;
 }
 
 /*
@@ -104,14 +77,14 @@ u64 vl_kvm_exit_ns(void)
  */
 struct kvm_vcpu *vl_kvm_exit_vcpu(void)
 {
-	struct kvm_vcpu *vcpu = this_cpu_read(last_exit.vcpu);
+	struct kvm_vcpu *vcpu = this_cpu_read(vl_exit.vcpu);
 
 	return vcpu && vl_vcpu_is_loaded(vcpu) ? vcpu : NULL;
 }
 
 void vl_on_kvm_entry(void *data, struct kvm_vcpu *vcpu, bool force_immediate_exit)
 {
-	this_cpu_write(last_exit.task, NULL);
+	this_cpu_write(vl_exit.task, NULL);
 	if (vl_vcpu_maybe(vcpu)) {
 		vl_path_enter();
 		vl_vcpu_count_entry(vcpu);
@@ -152,13 +125,12 @@ void vl_on_irqfd_wakeup(unsigned long ip, unsigned long parent_ip, struct ftrace
 	wait_queue_entry_t *wait = (void *)vl_ftrace_arg(fregs, 0);
 	struct kvm_kernel_irqfd *irqfd = container_of(wait, struct kvm_kernel_irqfd, wait);
 
+	vl_path_enter();
 	if (key_to_poll((void *)vl_ftrace_arg(fregs, 3)) & EPOLLIN) {
 		vl_eventfd_signalled(irqfd->eventfd);
-		if (READ_ONCE(vl_discover_on))
+		if (unlikely(READ_ONCE(vl_discover_on)))
 			vl_found_irqfd_hit(irqfd->kvm, irqfd->gsi, irqfd->eventfd);
 	}
-
-	vl_path_enter();
 	note_irqfd(irqfd);
 	vl_path_leave();
 }
@@ -193,22 +165,17 @@ static struct kvm_kernel_irqfd *deferred_irqfd(void)
 	return container_of(work, struct kvm_kernel_irqfd, inject);
 }
 
-static void accepted(struct eventfd_ctx *ctx, struct kvm *kvm, u32 vcpu_id, u8 vector,
-		     bool deferred)
+/* With preemption off. */
+static __always_inline void accepted(struct eventfd_ctx *ctx, struct kvm *kvm, u32 vcpu_id,
+				     u8 vector, bool deferred)
 {
-	struct vl_eventfd *call;
+	struct vl_eventfd *call = vl_lookup_eventfd(ctx);
 
-	if (!vl_lookup_maybe(ctx))
-		return;
-
-	vl_path_enter();
-	call = vl_lookup_eventfd(ctx);
 	if (call && call->role == VL_ROLE_CALL)
 		vl_hop_inject(call->vring, kvm, vcpu_id, vector, deferred);
-	vl_path_leave();
 }
 
-static void accepted_at_once(u32 vcpu_id, u8 vector)
+static __always_inline void accepted_at_once(u32 vcpu_id, u8 vector)
 {
 	struct last_irqfd *last;
 
@@ -219,16 +186,23 @@ static void accepted_at_once(u32 vcpu_id, u8 vector)
 	vl_path_leave();
 }
 
+static noinline void accepted_later(u32 vcpu_id, u8 vector)
+{
+	struct kvm_kernel_irqfd *irqfd = deferred_irqfd();
+
+	if (!irqfd)
+		return;
+
+	vl_path_enter();
+	accepted(irqfd->eventfd, irqfd->kvm, vcpu_id, vector, true);
+	vl_path_leave();
+}
+
 /* Most interrupts are none of ours: timers, IPIs, another VMM's. */
 void vl_on_kvm_apic_accept_irq(void *data, u32 apicid, u16 dm, u16 tm, u8 vec)
 {
-	struct kvm_kernel_irqfd *irqfd;
-
-	if (current->in_eventfd) {
+	if (current->in_eventfd)
 		accepted_at_once(apicid, vec);
-	} else if (current->flags & PF_WQ_WORKER) {
-		irqfd = deferred_irqfd();
-		if (irqfd)
-			accepted(irqfd->eventfd, irqfd->kvm, apicid, vec, true);
-	}
+	else if (current->flags & PF_WQ_WORKER)
+		accepted_later(apicid, vec);
 }

@@ -15,30 +15,13 @@
 #include <linux/hash.h>
 #include <linux/rcupdate.h>
 
-#define PENDING_BITS 8
+#include "hops.h"
+#include "pending.h"
 
-/**
- * struct pending - A bucket
- * @word:	Index + 1 of a vring in the lower half, else 0; number of bits in
- *		@more in the upper half, never too low.
- * @more:	By index.
- */
-struct pending {
-	atomic64_t word;
-	DECLARE_BITMAP(more, VL_VRINGS_MAX);
-} ____cacheline_aligned;
-
-#define ONE_MORE BIT_ULL(32)
-
-static struct pending buckets[1 << PENDING_BITS];
-
-static struct pending *bucket_of(u64 target)
-{
-	return &buckets[hash_64(target, PENDING_BITS)];
-}
+struct vl_pending vl_pending[1 << VL_PENDING_BITS];
 
 /* Only the vCPU that a vring waits for takes it out, or whoever ends the vring. */
-static bool remove(struct pending *p, unsigned int index)
+static bool remove(struct vl_pending *p, unsigned int index)
 {
 	s64 word = atomic64_read(&p->word);
 
@@ -48,27 +31,19 @@ static bool remove(struct pending *p, unsigned int index)
 
 	if (!(word >> 32) || !test_and_clear_bit(index, p->more))
 		return false;
-	atomic64_sub(ONE_MORE, &p->word);
+	atomic64_sub(VL_PENDING_ONE, &p->word);
 	return true;
 }
 
-/*
- * Called by the one handler that put a record into VL_STAGE_INJECT; nobody else
- * can until that record was taken, which needs what is set here. @target is
- * stable until then for the same reason. All updates of the word are ordered, so
- * that @target is seen with it.
- */
-void vl_pending_add(struct vl_vring *vring, u64 target)
+void vl_pending_add_more(struct vl_vring *vring, struct vl_pending *p)
 {
-	struct pending *p = bucket_of(target);
 	s64 word = atomic64_read(&p->word);
 
-	WRITE_ONCE(vring->target, target);
 	while (!(u32)word)
 		if (atomic64_try_cmpxchg(&p->word, &word, word | (vring->index + 1)))
 			return;
 
-	atomic64_add_return(ONE_MORE, &p->word);
+	atomic64_add_return(VL_PENDING_ONE, &p->word);
 	set_bit(vring->index, p->more);
 }
 
@@ -76,7 +51,7 @@ void vl_pending_add(struct vl_vring *vring, u64 target)
  * A vCPU enters on one CPU at a time, and ends on none, so nobody else takes out
  * what matches, and what does not match stays.
  */
-static void take_one(struct pending *p, unsigned int index, u64 target, struct kvm_vcpu *vcpu)
+static void take_one(struct vl_pending *p, unsigned int index, u64 target, struct kvm_vcpu *vcpu)
 {
 	struct vl_vring *vring = rcu_dereference_sched(vl_vrings[index]);
 
@@ -89,7 +64,7 @@ static void take_one(struct pending *p, unsigned int index, u64 target, struct k
 }
 
 /* Others set and clear bits meanwhile: each word is read once. */
-static noinline void take_more(struct pending *p, u64 target, struct kvm_vcpu *vcpu)
+static noinline void take_more(struct vl_pending *p, u64 target, struct kvm_vcpu *vcpu)
 {
 	unsigned int i, bit;
 
@@ -102,7 +77,7 @@ static noinline void take_more(struct pending *p, u64 target, struct kvm_vcpu *v
 }
 
 /* @vcpu: which enters, NULL if it never will. */
-static void take_out(struct pending *p, s64 word, u64 target, struct kvm_vcpu *vcpu)
+static void take_out(struct vl_pending *p, s64 word, u64 target, struct kvm_vcpu *vcpu)
 {
 	vl_path_enter();
 	if ((u32)word)
@@ -114,7 +89,7 @@ static void take_out(struct pending *p, s64 word, u64 target, struct kvm_vcpu *v
 
 void vl_pending_entry(u64 target, struct kvm_vcpu *vcpu)
 {
-	struct pending *p = bucket_of(target);
+	struct vl_pending *p = vl_pending_bucket(target);
 	s64 word = atomic64_read(&p->word);
 
 	if (unlikely(word))
@@ -124,7 +99,7 @@ void vl_pending_entry(u64 target, struct kvm_vcpu *vcpu)
 /* The vCPU ends: else its vrings would wait for it for ever. */
 void vl_pending_abandon(u64 target)
 {
-	struct pending *p = bucket_of(target);
+	struct vl_pending *p = vl_pending_bucket(target);
 
 	take_out(p, atomic64_read(&p->word), target, NULL);
 }
@@ -136,5 +111,5 @@ void vl_pending_abandon(u64 target)
  */
 void vl_pending_del(struct vl_vring *vring)
 {
-	remove(bucket_of(vring->target), vring->index);
+	remove(vl_pending_bucket(vring->target), vring->index);
 }

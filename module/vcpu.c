@@ -99,18 +99,6 @@ struct vl_vcpu *vl_vcpu_next(unsigned long *id)
 	return v;
 }
 
-/* With preemption off. */
-struct vl_vcpu *vl_vcpu_lookup(const struct kvm_vcpu *vcpu)
-{
-	struct vl_vcpu *v;
-
-	hlist_for_each_entry_rcu(v, vl_vcpu_bucket(vcpu), node, !preemptible())
-		if (READ_ONCE(v->vcpu) == vcpu)
-			return v;
-
-	return NULL;
-}
-
 /* The same for all vCPUs of a VM; a VM without one in the list is new. */
 static u32 vm_number(const struct kvm *kvm)
 {
@@ -243,10 +231,13 @@ static void leave_wish(struct kvm_vcpu *vcpu)
 	irq_work_queue(&irq_work);
 }
 
-/* @vcpu: that of the running thread, NULL if it is not known. With preemption off. */
-void vl_vcpu_involve(struct vl_vring *vring, struct kvm_vcpu *vcpu)
+/*
+ * The vCPU of the running thread has no record, or is not known (then @vcpu is NULL).
+ * With preemption off.
+ */
+void vl_vcpu_missed(struct vl_vring *vring, struct kvm_vcpu *vcpu)
 {
-	if (likely(vl_vcpu_loaded()))
+	if (vl_vcpu_loaded())
 		return;
 
 	vl_count(vring, VL_VCPU_MISSED);

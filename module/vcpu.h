@@ -7,7 +7,8 @@
 #define _VRINGLAB_VCPU_H
 
 #include <linux/hash.h>
-#include <linux/list.h>
+#include <linux/preempt.h>
+#include <linux/rculist.h>
 #include <linux/types.h>
 
 struct kvm;
@@ -106,8 +107,19 @@ static inline bool vl_vcpu_maybe(const struct kvm_vcpu *vcpu)
 
 extern struct mutex vl_vcpus_lock;
 
-struct vl_vcpu *vl_vcpu_lookup(const struct kvm_vcpu *vcpu);
-void vl_vcpu_involve(struct vl_vring *vring, struct kvm_vcpu *vcpu);
+/* With preemption off. */
+static __always_inline struct vl_vcpu *vl_vcpu_lookup(const struct kvm_vcpu *vcpu)
+{
+	struct vl_vcpu *v;
+
+	hlist_for_each_entry_rcu(v, vl_vcpu_bucket(vcpu), node, !preemptible())
+		if (likely(READ_ONCE(v->vcpu) == vcpu))
+			return v;
+
+	return NULL;
+}
+
+void vl_vcpu_missed(struct vl_vring *vring, struct kvm_vcpu *vcpu);
 struct vl_vcpu *vl_vcpu_find(u32 id);
 struct vl_vcpu *vl_vcpu_next(unsigned long *id);
 unsigned int vl_vcpus_generation(void);
@@ -118,6 +130,6 @@ void vl_vcpus_forget(void);
 struct vl_vcpu *vl_vcpu_loaded(void);
 bool vl_vcpu_is_loaded(const struct kvm_vcpu *vcpu);
 void vl_vcpu_count_entry(struct kvm_vcpu *vcpu);
-void vl_vcpu_count_exit(struct kvm_vcpu *vcpu, u32 isa);
+void vl_vcpu_count_exit(struct vl_vcpu *v, const struct kvm_vcpu *vcpu, u32 isa);
 
 #endif /* _VRINGLAB_VCPU_H */

@@ -125,12 +125,11 @@ static void count_reason(struct vl_vcpu *v, u32 reason)
 	WRITE_ONCE(v->reasons[i], v->reasons[i] + 1);
 }
 
-void vl_vcpu_count_exit(struct kvm_vcpu *vcpu, u32 isa)
+void vl_vcpu_count_exit(struct vl_vcpu *v, const struct kvm_vcpu *vcpu, u32 isa)
 {
-	struct vl_vcpu *v = vl_vcpu_lookup(vcpu);
 	s64 reason;
 
-	if (!v || !v->begun)
+	if (!v->begun)
 		return;
 
 	WRITE_ONCE(v->isa, isa);

@@ -24,6 +24,7 @@
 #include "compat.h"
 #include "found.h"
 #include "hooks.h"
+#include "hops.h"
 #include "layout.h"
 #include "stats.h"
 

@@ -95,7 +95,7 @@ enum vl_counter {
 	EM_LAST(IO_URING, "io_uring")
 
 #define VL_SOURCE_ENUM(name, text) VL_SOURCE_##name,
-enum vl_source { VL_SOURCES(VL_SOURCE_ENUM, VL_SOURCE_ENUM) };
+enum vl_source { VL_SOURCES(VL_SOURCE_ENUM, VL_SOURCE_ENUM) VL_SOURCES_NR };
 
 /**
  * struct vl_span_stats - One CPU's share of one span
@@ -142,7 +142,7 @@ struct vl_flight {
 	u64 wake_ns;
 	u64 call_ns;
 	u64 inject_ns;
-};
+} __aligned(64); /* so that its number takes no division */
 
 /* -1 where one of the stamps is missing, and where it ended before it began. */
 static inline s64 vl_flight_span(u64 from_ns, u64 to_ns)
@@ -345,15 +345,6 @@ bool vl_hooks_vhost_worker_queue(void);
 bool vl_hooks_add_irqfd(void);
 bool vl_hooks_vcpu_destroy(void);
 
-/* hops.c */
-
-void vl_hop_kick(struct vl_vring *vring, enum vl_source source);
-bool vl_hop_wake(struct vl_vring *vring, enum vl_source source);
-void vl_hop_call(struct vl_vring *vring, enum vl_source source);
-void vl_hop_inject(struct vl_vring *vring, struct kvm *kvm, u32 vcpu_id, u8 vector, bool deferred);
-void vl_hop_entry(struct vl_vring *vring, struct kvm_vcpu *vcpu);
-void vl_hop_abandon(struct vl_vring *vring);
-
 /* interval.c */
 
 /**
@@ -374,7 +365,6 @@ void vl_interval_exit(void);
 
 /* kvm.c */
 
-u64 vl_kvm_exit_ns(void);
 struct kvm_vcpu *vl_kvm_exit_vcpu(void);
 
 /* vring.c */
@@ -449,7 +439,6 @@ static inline u32 vl_target_vcpu(u64 target)
 	return (u16)target;
 }
 
-void vl_pending_add(struct vl_vring *vring, u64 target);
 void vl_pending_entry(u64 target, struct kvm_vcpu *vcpu);
 void vl_pending_abandon(u64 target);
 void vl_pending_del(struct vl_vring *vring);

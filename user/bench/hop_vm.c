@@ -25,9 +25,10 @@
 /* One line a run; then from the start again. */
 static const uint8_t code[] = {
 	0xe6, EXIT_PORT, /* out %al, $EXIT_PORT */
+	0xe6, EXIT_PORT, /* out */
 	0xe6, DOORBELL_PORT, 0xe6, EXIT_PORT, /* out twice */
 	0xe6, EXIT_PORT, /* out */
-	0xeb, 0xf6, /* jmp to the first */
+	0xeb, 0xf4, /* jmp to the first */
 };
 
 static int kvm_ioctl(int fd, unsigned long request, void *arg, const char *name)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The least VM that goes through every hop: a guest that kicks in every third run
+ * The least VM that goes through every hop: a guest that kicks in every fourth run
  * and ends each run by an exit to user space, and an irqfd that interrupts it.
  *
  * Not vringlab's own VMM: that runs a vCPU in a thread of its own, and counting
@@ -53,7 +53,7 @@ int hop_vm_crowd(const int *calls, unsigned int nr);
  * hop_vm_run() - Enter the guest, until it exits to user space
  * @vm:		VM.
  *
- * The first run does nothing but that, the second one kicks before, the third
+ * The first two runs do nothing but that, the third one kicks before, the fourth
  * does nothing, and so on from the first.
  */
 void hop_vm_run(struct hop_vm *vm);
