@@ -68,6 +68,7 @@ static int fill_interval(const struct vl_nl_reply *reply, struct vl_vring *vring
 	if (!hdr)
 		return -EMSGSIZE;
 
+	vl_vhost_settle(vring);
 	if (cmd == VRINGLAB_CMD_INTERVAL_RESET)
 		ret = vl_interval_reset(vring, &interval);
 	else
