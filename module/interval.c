@@ -14,7 +14,6 @@
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
-#include <linux/string.h>
 #include <linux/timekeeping.h>
 
 /* An empty set, or NULL. Under vl_vrings_lock. */
@@ -56,6 +55,12 @@ static void read_set(struct vl_stats __percpu *set, struct vl_stats *sum)
 		vl_stats_add(sum, per_cpu_ptr(set, cpu));
 }
 
+/* What vhost gives back after a reset was of the past: the next ones make up for it. */
+static u64 since(u64 total, u64 past)
+{
+	return total > past ? total - past : 0;
+}
+
 /* vhost counts these itself, from the vring's begin on. */
 static void read_vhost(const struct vl_vring *vring, struct vl_stats *sum)
 {
@@ -63,8 +68,8 @@ static void read_vhost(const struct vl_vring *vring, struct vl_stats *sum)
 
 	vl_vhost_read(vring, taken, used);
 	if (vring->past) {
-		*taken -= vring->past->counters[VL_TAKEN];
-		*used -= vring->past->counters[VL_USED];
+		*taken = since(*taken, vring->past->counters[VL_TAKEN]);
+		*used = since(*used, vring->past->counters[VL_USED]);
 	}
 }
 
