@@ -149,9 +149,8 @@ static void forget_told(void)
 		WRITE_ONCE(told[i], NULL);
 }
 
-static void del_fact(struct vl_fact *fact)
+static void drop_fact(struct vl_fact *fact)
 {
-	forget_told();
 	hash_del(&fact->node);
 	mark(fact->ctx);
 	eventfd_ctx_put(fact->ctx);
@@ -160,12 +159,28 @@ static void del_fact(struct vl_fact *fact)
 	kfree(fact);
 }
 
+static void del_fact(struct vl_fact *fact)
+{
+	forget_told();
+	drop_fact(fact);
+}
+
 static void del_facts(const struct eventfd_ctx *ctx)
 {
 	struct vl_fact *fact;
 
 	while ((fact = vl_fact_next(ctx, NULL)))
 		del_fact(fact);
+}
+
+/* It can't be a vring. That it was told is not forgotten: not to be told with each hit. */
+static void lose_facts(const struct eventfd_ctx *ctx)
+{
+	struct vl_fact *fact;
+
+	while ((fact = vl_fact_next(ctx, NULL)))
+		drop_fact(fact);
+	vl_found_lose();
 }
 
 /* The vring of an eventfd that is nobody else's. */
@@ -214,10 +229,8 @@ void vl_vm_orphan(const struct eventfd_ctx *ctx)
 	if (!fact || vl_lookup_eventfd(ctx) || !vl_discovering())
 		return;
 
-	if (new_vring(fact, NULL)) {
-		del_facts(ctx);
-		vl_found_lose();
-	}
+	if (new_vring(fact, NULL))
+		lose_facts(ctx);
 }
 
 static void apply_begin(struct vl_found *found)
@@ -231,10 +244,8 @@ static void apply_begin(struct vl_found *found)
 		vl_found_lose();
 		return;
 	}
-	if (!vl_lookup_eventfd(ctx) && new_vring(vl_fact_next(ctx, NULL), found->file)) {
-		del_facts(ctx);
-		vl_found_lose();
-	}
+	if (!vl_lookup_eventfd(ctx) && new_vring(vl_fact_next(ctx, NULL), found->file))
+		lose_facts(ctx);
 }
 
 static void apply_end(struct vl_found *found)
