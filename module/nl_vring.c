@@ -60,12 +60,16 @@ static bool put_irqfd(struct sk_buff *skb, u32 gsi)
 	return false;
 }
 
+/* A process may give one eventfd to KVM a thousand times; a message ends. */
+#define FACTS_MAX 32
+
 static bool put_facts(const struct vl_nl_reply *reply, const struct vl_eventfd *eventfd)
 {
 	struct sk_buff *skb = reply->skb;
 	struct vl_fact *fact = NULL;
+	unsigned int i;
 
-	while ((fact = vl_fact_next(eventfd->ctx, fact)))
+	for (i = 0; i < FACTS_MAX && (fact = vl_fact_next(eventfd->ctx, fact)); i++)
 		if (fact->role == VL_ROLE_KICK ? put_ioeventfd(skb, &fact->io) :
 						 put_irqfd(skb, fact->gsi))
 			return true;

@@ -129,6 +129,23 @@ TEST_F_TIMEOUT(discover, an_ioeventfd_is_a_kick_with_its_address, SLOW)
 	EXPECT_FALSE(v->ioeventfd[1].has_datamatch);
 }
 
+/* More than a netlink message has room for. */
+TEST_F_TIMEOUT(discover, one_with_many_ioeventfds_is_told_with_some, SLOW)
+{
+	uint64_t i;
+
+	for (i = 0; i < 200; i++)
+		add_ioeventfd(_metadata, self->vm,
+			      (struct kvm_ioeventfd){ .addr = MMIO + i * 16,
+						      .len = 8,
+						      .fd = self->kick,
+						      .datamatch = i,
+						      .flags = KVM_IOEVENTFD_FLAG_DATAMATCH });
+	ASSERT_TRUE(EVENTUALLY(ours(&self->g, self->v) == 1 && self->v[0].nr_ioeventfds == 32));
+	EXPECT_EQ(0, t_vring_get(&self->g, self->v[0].id, &self->v[1]));
+	EXPECT_EQ(32u, self->v[1].nr_ioeventfds);
+}
+
 TEST_F_TIMEOUT(discover, it_counts_from_the_start_and_goes_with_the_last_ioeventfd, SLOW)
 {
 	struct kvm_ioeventfd io = { .addr = MMIO, .len = 2, .fd = self->kick };
