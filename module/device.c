@@ -391,9 +391,13 @@ void vl_found_vhost_size(u8 kind, const void *dev, u32 index, const void *vq, u3
 	vl_found_post(found);
 }
 
+bool vl_found_vhost_told(const void *vq)
+{
+	return READ_ONCE(told[hash_ptr(vq, TOLD_BITS)]) == vq;
+}
+
 /*
- * A virtqueue that was set up unseen is at work. Told with each hit, until the
- * vring can be looked up by @vq.
+ * A virtqueue that was set up unseen is at work.
  *
  * @kick: Held by the caller; NULL for none.
  * @call: Held by the caller; NULL for none.
@@ -401,17 +405,24 @@ void vl_found_vhost_size(u8 kind, const void *dev, u32 index, const void *vq, u3
 void vl_found_vhost_ctx(u8 kind, const void *dev, u32 index, const void *vq, struct file *kick,
 			struct eventfd_ctx *call, u32 num)
 {
-	const void **slot = &told[hash_ptr(vq, TOLD_BITS)];
 	struct vl_found *found;
 
-	if (READ_ONCE(*slot) == vq)
-		return;
-	if (call && !vl_ctx_measured()) {
+	if (call && !vl_ctx_get(call)) {
 		if (kick)
 			vl_ctx_seen(kick);
 		return;
 	}
-	WRITE_ONCE(*slot, vq);
+
+	if (call) {
+		found = found_vhost(kind, dev, index, vq);
+		if (!found) {
+			eventfd_ctx_put(call);
+			return;
+		}
+		found->role = VL_ROLE_CALL;
+		found->ctx = call;
+		vl_found_post(found);
+	}
 
 	found = found_vhost(kind, dev, index, vq);
 	if (!found)
@@ -421,17 +432,7 @@ void vl_found_vhost_ctx(u8 kind, const void *dev, u32 index, const void *vq, str
 	if (kick)
 		found->file = get_file(kick);
 	vl_found_post(found);
-
-	if (!call || !vl_ctx_get(call))
-		return;
-	found = found_vhost(kind, dev, index, vq);
-	if (!found) {
-		eventfd_ctx_put(call);
-		return;
-	}
-	found->role = VL_ROLE_CALL;
-	found->ctx = call;
-	vl_found_post(found);
+	WRITE_ONCE(told[hash_ptr(vq, TOLD_BITS)], vq);
 }
 
 void vl_found_vhost_gone(const void *dev)

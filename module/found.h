@@ -87,6 +87,7 @@ void vl_found_flush(void);
 
 void vl_found_vhost(u8 kind, const void *dev, u32 index, const void *vq, enum vl_role role, int fd);
 void vl_found_vhost_size(u8 kind, const void *dev, u32 index, const void *vq, u32 num);
+bool vl_found_vhost_told(const void *vq);
 void vl_found_vhost_ctx(u8 kind, const void *dev, u32 index, const void *vq, struct file *kick,
 			struct eventfd_ctx *call, u32 num);
 void vl_found_vhost_gone(const void *dev);

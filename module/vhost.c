@@ -107,14 +107,18 @@ static bool is_sane(const void *vq)
 	       GET(vq, VHOST_VQ_ACKED_FEATURES, features) && GET(vq, VHOST_VQ_CALL, call);
 }
 
-/* A virtqueue that was set up before we looked. */
+/* A virtqueue that was set up before we looked. One that can't be a vring comes again. */
 static void first_hit(const void *dev, const void *vq, unsigned long caller)
 {
-	int index = index_of(dev, vq);
 	struct eventfd_ctx *call;
 	struct file *kick;
+	int index;
 	u32 num;
 
+	if (vl_found_vhost_told(vq))
+		return;
+
+	index = index_of(dev, vq);
 	if (index < 0 || !is_sane(vq) || !GET(vq, VHOST_VQ_NUM, num) ||
 	    !GET(vq, VHOST_VQ_CALL, call) || !GET(vq, VHOST_VQ_KICK, kick) ||
 	    (kick && !is_eventfd(kick)))
