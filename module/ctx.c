@@ -14,7 +14,7 @@
 #include <linux/fs.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
-#include <linux/string.h>
+#include <linux/uaccess.h>
 
 /* Offsets in an eventfd's context; wait_queue is 0 until both are known. */
 static unsigned int wait_queue;
@@ -142,14 +142,31 @@ void vl_ctx_end(void)
 }
 
 /*
- * Take a reference of an eventfd that the caller knows to be alive. Callable from
- * handlers.
+ * A wait queue is a list that comes back to its head. What is taken for an eventfd
+ * by a wrong offset has none there. Waiters who come or go meanwhile can make it
+ * look so for a moment as well.
+ */
+static bool looks_like_eventfd(const void *ctx)
+{
+	const struct list_head *head = &((const wait_queue_head_t *)(ctx + wait_queue))->head;
+	struct list_head *next, *back;
+	u32 references;
+
+	return IS_ALIGNED((unsigned long)ctx, sizeof(void *)) &&
+	       !get_kernel_nofault(references, (const u32 *)(ctx + count)) &&
+	       !get_kernel_nofault(next, &head->next) && !get_kernel_nofault(back, &next->prev) &&
+	       back == head;
+}
+
+/*
+ * Take a reference of an eventfd that the caller knows to be alive, if it is one.
+ * Callable from handlers.
  *
- * Return: false where references cannot be taken yet
+ * Return: false where references cannot be taken yet, or it is none
  */
 bool vl_ctx_get(struct eventfd_ctx *ctx)
 {
-	if (!vl_ctx_measured())
+	if (!vl_ctx_measured() || !looks_like_eventfd(ctx))
 		return false;
 
 	return kref_get_unless_zero((void *)ctx + count);
