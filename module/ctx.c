@@ -135,8 +135,8 @@ void vl_ctx_seen(struct file *file)
 	vl_found_post(found);
 }
 
-/* Discovery is off: nobody answers any more. */
-void vl_ctx_end(void)
+/* Discovery begins: what was asked when it was off may never be answered. */
+void vl_ctx_begin(void)
 {
 	clear_bit(0, &asked);
 }

@@ -82,6 +82,7 @@ static int begin(struct netlink_ext_ack *extack)
 	if (vl_discover_on)
 		return 0;
 
+	vl_ctx_begin();
 	ret = vl_hooks_discover(extack);
 	if (!ret)
 		WRITE_ONCE(vl_discover_on, true);
@@ -97,7 +98,6 @@ static void end_if_unwanted(void)
 	vl_devices_end();
 	vl_vms_end();
 	vl_vhost_user_end();
-	vl_ctx_end();
 	vl_hooks_undiscover();
 }
 

@@ -285,7 +285,7 @@ static inline void vl_path_leave(void)
 
 void vl_ctx_measure(struct file *file);
 void vl_ctx_seen(struct file *file);
-void vl_ctx_end(void);
+void vl_ctx_begin(void);
 bool vl_ctx_measured(void);
 bool vl_ctx_get(struct eventfd_ctx *ctx);
 wait_queue_head_t *vl_ctx_wait_queue(struct eventfd_ctx *ctx);
