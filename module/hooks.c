@@ -259,6 +259,22 @@ static struct shared *shared_slot(unsigned long addr, unsigned int i)
 	return &shared[(hash_long(addr, SHARED_BITS) + i) % ARRAY_SIZE(shared)];
 }
 
+/*
+ * Its last hits may still be under way when a probe is detached from the shared ops:
+ * the place can be another's by now.
+ */
+static __always_inline void call_slot(const struct shared *slot, unsigned long ip,
+				      unsigned long parent_ip, struct ftrace_ops *ops,
+				      struct ftrace_regs *fregs)
+{
+	ftrace_func_t func = READ_ONCE(slot->func);
+
+	/* Pairs with attach_shared(). */
+	smp_rmb();
+	if (likely(READ_ONCE(slot->addr) == ip))
+		func(ip, parent_ip, ops, fregs);
+}
+
 static void call_shared(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			struct ftrace_regs *fregs)
 {
@@ -270,7 +286,7 @@ static void call_shared(unsigned long ip, unsigned long parent_ip, struct ftrace
 		unsigned long addr = smp_load_acquire(&slot->addr);
 
 		if (addr == ip)
-			slot->func(ip, parent_ip, ops, fregs);
+			call_slot(slot, ip, parent_ip, ops, fregs);
 		if (addr == ip || !addr)
 			return;
 	}
@@ -381,6 +397,8 @@ static int attach_shared(struct probe *p)
 	do
 		slot = shared_slot(p->addr, i++);
 	while (slot->addr > SHARED_GONE && i < ARRAY_SIZE(shared));
+	/* Whoever finds the new function does not find the old address. */
+	smp_wmb();
 	WRITE_ONCE(slot->func, p->shared);
 	/* Whoever finds the address finds its function. */
 	smp_store_release(&slot->addr, p->addr);
