@@ -233,12 +233,15 @@ static struct probe probes[PROBES] = {
 	[KVM_VCPU_WAKEUP] = { TRACEPOINT(kvm_vcpu_wakeup, KVM, 0, vl_on_kvm_vcpu_wakeup) },
 };
 
-/* Protects all of the above but names, and users. Taken inside vl_vrings_lock. */
+/* Protects all of the above but names, and what follows. Taken inside vl_vrings_lock. */
 static DEFINE_MUTEX(hooks_lock);
 
 /* Number of vrings, and one more while they are looked for. */
 static unsigned int users;
 static bool discovering;
+
+/* Returns missed by kretprobes in earlier uses: each use counts from 0. */
+static unsigned long missed_before;
 
 /*
  * What the shared ops calls, by address. Open addressing; an address that is no
@@ -312,14 +315,17 @@ bool vl_hooks_add_irqfd(void)
 #endif
 }
 
-/* Returns that were not waited for. */
+/* Returns that were not waited for, since the module was loaded. */
 unsigned long vl_hooks_missed(void)
 {
-	unsigned long missed = 0;
+	unsigned long missed;
 	unsigned int i;
 
+	mutex_lock(&hooks_lock);
+	missed = missed_before;
 	for (i = 0; i < PROBES; i++)
 		missed += READ_ONCE(probes[i].rp.nmissed);
+	mutex_unlock(&hooks_lock);
 	return missed;
 }
 
@@ -432,6 +438,8 @@ static void detach_shared(struct probe *p)
 /* What a last use left in it would be refused. */
 static int attach_return(struct probe *p)
 {
+	missed_before += p->rp.nmissed;
+	p->rp.nmissed = 0;
 	memset(&p->rp.kp, 0, sizeof(p->rp.kp));
 	p->rp.kp.addr = (void *)p->addr;
 	return register_kretprobe(&p->rp);
