@@ -201,9 +201,10 @@ void vl_on_vhost_kick(unsigned long ip, unsigned long parent_ip, struct ftrace_o
 
 /*
  * Which callers are the kick eventfd's wait queue entry; one word each, as in
- * source.c.
+ * source.c. Two in one place would be looked up by name with each hit, so there are
+ * many more places than callers.
  */
-#define CALLER_BITS 4
+#define CALLER_BITS 10
 
 static unsigned long callers[1 << CALLER_BITS];
 
