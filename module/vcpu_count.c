@@ -11,7 +11,6 @@
 #include <linux/kvm_host.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
-#include <linux/string.h>
 
 #include <asm/svm.h>
 

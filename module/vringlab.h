@@ -4,12 +4,13 @@
  *
  * Three kinds of code meet here:
  *
- * - handlers (eventfd.c, io_uring.c, kvm.c), called from ftrace, tracepoints and
- *   a wait queue, in any context but NMI. They know kernel objects, not hops.
- * - the path (hops.c, pending.c, stats.c), called by handlers with preemption
- *   off. It knows vrings and hops. No lock, no allocation, no waiting.
- * - control (main.c, vring.c, hooks.c, netlink.c), in process context, under
- *   mutexes.
+ * - handlers (eventfd.c, io_uring.c, kvm*.c, vcpu*.c, vhost*.c), called from
+ *   ftrace, kretprobes, tracepoints and a wait queue, in any context but NMI. They
+ *   know kernel objects, not hops.
+ * - the path (hops.c, pending.c, stats.c, threshold.c), called by handlers with
+ *   preemption off. It knows vrings and hops. No lock, no allocation, no waiting.
+ * - control (main.c, vring.c, hooks.c, netlink.c and others), in process context,
+ *   under mutexes. What handlers have to tell it comes through found.c.
  */
 #ifndef _VRINGLAB_H
 #define _VRINGLAB_H
@@ -367,8 +368,7 @@ void vl_interval_exit(void);
 
 struct kvm_vcpu *vl_kvm_exit_vcpu(void);
 
-/* vring.c */
-
+/* Of vring.c, which has more below. */
 extern struct mutex vl_vrings_lock;
 
 /* lookup.c */
@@ -413,11 +413,14 @@ struct vl_vring *vl_lookup_vq(const void *vq);
 
 int vl_netlink_init(void);
 void vl_netlink_exit(void);
-int vl_nl_threshold_notify(const struct vl_hit *hit);
 
 /* nl_ntf.c */
 
 void vl_nl_vring_changed(u8 cmd, const struct vl_vring *vring);
+
+/* nl_threshold.c */
+
+int vl_nl_threshold_notify(const struct vl_hit *hit);
 
 /* pending.c */
 
