@@ -37,14 +37,15 @@ extern struct vl_clock vl_clock;
 DECLARE_STATIC_KEY_FALSE(vl_clock_is_tsc);
 
 /*
- * mul_u64_u64_shr() of VL_CLOCK_SHIFT. With a 128-bit integer the compiler would
- * align the stack of each hop.
+ * The upper bits of a signed product: when the machine was suspended, the TSC may be
+ * behind where it started. With a 128-bit integer the compiler would align the stack
+ * of each hop.
  */
-static __always_inline u64 vl_clock_scale(u64 ticks)
+static __always_inline s64 vl_clock_scale(s64 ticks)
 {
-	u64 high;
+	s64 high;
 
-	asm("mulq %2; shrd %3, %1, %0"
+	asm("imulq %2; shrd %3, %1, %0"
 	    : "+a"(ticks), "=&d"(high)
 	    : "rm"(vl_clock.mult), "i"(VL_CLOCK_SHIFT)
 	    : "cc");
