@@ -45,7 +45,7 @@ struct nlattr;
 	EM(VHOST_POLL_WAIT, VL_LAYOUT_VHOST, "vhost_poll.wait", 0)                            \
 	EM(VHOST_POLL_WORK, VL_LAYOUT_VHOST, "vhost_poll.work", 0)                            \
 	EM(VHOST_WORK_FN, VL_LAYOUT_VHOST, "vhost_work.fn", 8)                                \
-	EM(IOEVENTFD_DEV, VL_LAYOUT_KVM, "_ioeventfd.dev", 0)                               \
+	EM(IOEVENTFD_DEV, VL_LAYOUT_KVM, "_ioeventfd.dev", 0)                                 \
 	EM(IOEVENTFD_ADDR, VL_LAYOUT_KVM, "_ioeventfd.addr", 8)                               \
 	EM(IOEVENTFD_LENGTH, VL_LAYOUT_KVM, "_ioeventfd.length", 4)                           \
 	EM(IOEVENTFD_EVENTFD, VL_LAYOUT_KVM, "_ioeventfd.eventfd", 8)                         \

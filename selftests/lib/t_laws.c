@@ -101,8 +101,8 @@ static const char *sums_broken(const struct t_stats *s)
 	if (T_CNT(s, KICKS) != T_CNT(s, KICKS_KVM) + T_CNT(s, KICKS_WRITE) +
 				       T_CNT(s, KICKS_IO_URING) + T_CNT(s, KICKS_OTHER))
 		return "kicks is not the sum of its sources";
-	if (T_CNT(s, WAKES) != T_CNT(s, WAKES_READ) + T_CNT(s, WAKES_VHOST) +
-				       T_CNT(s, WAKES_IO_URING))
+	if (T_CNT(s, WAKES) !=
+	    T_CNT(s, WAKES_READ) + T_CNT(s, WAKES_VHOST) + T_CNT(s, WAKES_IO_URING))
 		return "wakes is not the sum of its sources";
 	if (T_CNT(s, CALLS) != T_CNT(s, CALLS_VHOST) + T_CNT(s, CALLS_WRITE) +
 				       T_CNT(s, CALLS_IO_URING) + T_CNT(s, CALLS_OTHER))

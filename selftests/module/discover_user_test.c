@@ -267,7 +267,7 @@ TEST_F_TIMEOUT(front_end, it_ends_with_its_process, SLOW)
 		pause();
 		_exit(0);
 	}
-#define OF_CHILD                                                       \
+#define OF_CHILD                                                     \
 	({                                                           \
 		nr = 0;                                              \
 		found = t_vring_dump(&self->g, self->v, MAX);        \
