@@ -77,7 +77,7 @@ knows_what_the_module_hooks()
 vhost_comes()
 {
 	are limited vhost.vhost-net && modprobe vhost_net && doctor &&
-		are ok vhost.vhost-net btf.vhost btf.vhost_net
+		are ok vhost.vhost-net btf.vhost hook.vhost_vring_ioctl hook.handle_tx_kick
 }
 
 in_another_network_namespace()
@@ -137,7 +137,9 @@ files_are_told_apart()
 		lay "$tmp/signed" vringlab.ko && installed ok limited &&
 		lay "$tmp/other" vringlab.ko && installed limited missing &&
 		lay "$tmp/packed" vringlab.ko.gz && installed ok unknown &&
-		: >"$modules/modules.dep" && installed limited unknown
+		grep -q "^unknown  *module.signature .* is packed" "$tmp/out" &&
+		: >"$modules/modules.dep" && installed limited unknown &&
+		grep -q "^unknown  *module.signature  *none is installed" "$tmp/out"
 }
 
 ktap_print_header

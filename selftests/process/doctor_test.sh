@@ -198,16 +198,16 @@ config_is_read()
 
 	file=/boot/config-$(uname -r)
 	pretend "mount -t tmpfs none /boot
-		printf '%s\n' CONFIG_PREEMPT_RT=y '# CONFIG_KPROBES is not set' CONFIG_KVM_XX=y \
+		printf '%s\n' CONFIG_EVENTFD=n '# CONFIG_KPROBES is not set' CONFIG_KVM_XX=y \
 			CONFIG_TUN=m >$file"
-	are missing config.PREEMPT_RT config.KPROBES config.KVM && are ok config.TUN &&
+	are missing config.EVENTFD config.KPROBES config.KVM && are ok config.TUN &&
 		grep -q "^ok  *config.file  *$file" "$tmp/out" &&
-		tail -n 1 "$tmp/out" | grep -q "config.KPROBES.*config.PREEMPT_RT" &&
+		tail -n 1 "$tmp/out" | grep -q "config.KPROBES.*config.EVENTFD" &&
 		! tail -n 1 "$tmp/out" | grep -q "config.KVM" || return 1
+	sed -n 's/.* config\.\([A-Z_]*\) .*/CONFIG_\1=y/p' "$tmp/out" >"$tmp/all"
 	pretend "mount -t tmpfs none /boot
-		sed -n 's/.* config\.\([A-Z_]*\).*/CONFIG_\1=y/p' '$tmp/out' |
-			grep -v PREEMPT_RT >$file"
-	! grep "^[a-z]* *config\." "$tmp/out" | grep -v "^ok "
+		cp '$tmp/all' $file"
+	are ok config.KPROBES && ! grep "^[a-z]* *config\." "$tmp/out" | grep -v "^ok "
 }
 
 ktap_print_header

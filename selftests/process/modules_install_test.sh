@@ -153,7 +153,7 @@ dkms_points()
 	check "dkms passes over another architecture" dkms_passes_over 6.12.1 aarch64
 	check "dkms passes over a kernel without arguments in ftrace" \
 		dkms_passes_over 6.12.1 x86_64 DYNAMIC_FTRACE_WITH_ARGS=n
-	check "dkms passes over PREEMPT_RT" dkms_passes_over 6.12.1 x86_64 PREEMPT_RT=y
+	check "dkms takes PREEMPT_RT" dkms_takes 6.12.117+deb12-rt-amd64 x86_64 PREEMPT_RT=y
 }
 
 ktap_print_header

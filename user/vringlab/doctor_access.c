@@ -61,7 +61,8 @@ static void look_at_net_admin(struct doctor *d)
 			       !is_initial_user_ns() ? "CAP_NET_ADMIN, but of a user namespace" :
 						       "CAP_NET_ADMIN");
 	}
-	doctor_advise(f, "counters can be read, but no vring registered", "run it as root");
+	doctor_advise(f, "counters can be read, but no vring registered or found",
+		      "run it as root");
 }
 
 static void look_at_tracefs(struct doctor *d)
@@ -92,8 +93,9 @@ static void look_at_btf(struct doctor *d, const char *name, const char *no_file)
 	code = access(path, R_OK) ? errno : 0;
 	f = doctor_add(d, code ? DOCTOR_LIMITED : DOCTOR_OK, "btf", name, "%s%s%s", path,
 		       code ? ": " : "", code ? vl_strerror(code) : "");
-	doctor_advise(f, "virtqueues that were set up before the module are not found",
-		      code == ENOENT ? no_file : "run it as root");
+	doctor_advise(
+		f, "what vhost and KVM set up before discovery is not found, nor exits by reason",
+		code == ENOENT ? no_file : "run it as root");
 }
 
 /* What is built in is described by vmlinux's. */
@@ -107,7 +109,7 @@ static bool is_module(const char *name)
 
 void doctor_look_at_access(struct doctor *d)
 {
-	static const char *const modules[] = { "kvm", "vhost", "vhost_net", "vhost_vsock" };
+	static const char *const modules[] = { "kvm", "kvm_amd", "kvm_intel", "vhost" };
 
 	look_at_net_admin(d);
 	look_at_tracefs(d);

@@ -11,6 +11,8 @@
 
 static const char tracing[] = "no function can be hooked";
 static const char rebuild[] = "use a kernel that is built with it";
+static const char no_btf[] =
+	"what vhost and KVM set up before discovery is not found, nor exits by reason";
 
 /*
  * Needed is what the module cannot do without; where it is loaded all the same, it can.
@@ -18,27 +20,23 @@ static const char rebuild[] = "use a kernel that is built with it";
 static const struct option {
 	const char *name;
 	bool needed;
-	bool unwanted;
 	const char *costs;
 } options[] = {
-	{ "MODULES", true, false, "vringlab.ko cannot be loaded" },
-	{ "FUNCTION_TRACER", true, false, tracing },
-	{ "DYNAMIC_FTRACE_WITH_ARGS", true, false, tracing },
-	{ "KPROBES", true, false, "the functions to hook cannot be found" },
-	{ "TRACEPOINTS", true, false, "hops exit, inject and entry are not seen" },
-	{ "EVENTFD", true, false, "there are no kicks and calls" },
-	{ "PREEMPT_RT", true, true, "vringlab.ko does not build for it" },
-	{ "KVM", false, false, "no guest: hops exit, inject and entry are not seen" },
-	{ "IO_URING", false, false, "vringlab backend and drive do not run" },
-	{ "TUN", false, false, "vringlab backend net has no tap" },
-	{ "VHOST_NET", false, false, "no virtio-net served by the kernel" },
-	{ "VHOST_VSOCK", false, false, "no virtio-vsock served by the kernel" },
-	{ "VHOST_SCSI", false, false, "no virtio-scsi served by the kernel" },
-	{ "VHOST_VDPA", false, false, "no vDPA devices" },
-	{ "DEBUG_INFO_BTF", false, false,
-	  "virtqueues of vhost that were set up before the module are not found" },
-	{ "DEBUG_INFO_BTF_MODULES", false, false,
-	  "virtqueues of vhost that were set up before the module are not found" },
+	{ "MODULES", true, "vringlab.ko cannot be loaded" },
+	{ "FUNCTION_TRACER", true, tracing },
+	{ "DYNAMIC_FTRACE_WITH_ARGS", true, tracing },
+	{ "KPROBES", true, "the functions to hook cannot be found" },
+	{ "TRACEPOINTS", true, "hops exit, inject and entry are not seen" },
+	{ "EVENTFD", true, "there are no kicks and calls" },
+	{ "KVM", false, "no guest: hops exit, inject and entry are not seen" },
+	{ "IO_URING", false, "vringlab backend and drive do not run" },
+	{ "TUN", false, "vringlab backend net has no tap" },
+	{ "VHOST_NET", false, "no virtio-net served by the kernel" },
+	{ "VHOST_VSOCK", false, "no virtio-vsock served by the kernel" },
+	{ "VHOST_SCSI", false, "no virtio-scsi served by the kernel" },
+	{ "VHOST_VDPA", false, "no vDPA devices" },
+	{ "DEBUG_INFO_BTF", false, no_btf },
+	{ "DEBUG_INFO_BTF_MODULES", false, no_btf },
 };
 
 #define NR_OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -89,14 +87,12 @@ static void judge(struct doctor *d, const struct option *option, char value, boo
 	bool is_set = value == 'y' || value == 'm';
 	struct doctor_finding *f;
 
-	f = doctor_add(d, is_set == option->unwanted ? DOCTOR_MISSING : DOCTOR_OK, "config",
-		       option->name, "%s",
+	f = doctor_add(d, is_set ? DOCTOR_OK : DOCTOR_MISSING, "config", option->name, "%s",
 		       !is_set	    ? "not set" :
 		       value == 'y' ? "y" :
 				      "m");
 	f->needed = option->needed && !loaded;
-	doctor_advise(f, option->costs,
-		      option->unwanted ? "use a kernel that is built without it" : rebuild);
+	doctor_advise(f, option->costs, rebuild);
 }
 
 void doctor_look_at_config(struct doctor *d)

@@ -12,43 +12,19 @@
 #include <vringlab/nl.h>
 
 #include "doctor.h"
+#include "doctor_probe.h"
 #include "report.h"
-
-#define HOP(name) VLNL_HOP(VRINGLAB_HOP_##name)
-#define FUNCTION(function, in, at)                                                                \
-	{                                                                                         \
-		.name = #function, .module = in, .type = VRINGLAB_PROBE_TYPE_FUNCTION, .hops = at \
-	}
-#define TRACEPOINT(tracepoint, in, at)                                                     \
-	{                                                                                  \
-		.name = #tracepoint, .module = in, .type = VRINGLAB_PROBE_TYPE_TRACEPOINT, \
-		.hops = at                                                                 \
-	}
-
-/* What the module of this version would tell: see probes[] in module/hooks.c. */
-static const struct vlnl_probe expected[] = {
-	FUNCTION(eventfd_signal_mask, "", HOP(KICK) | HOP(CALL)),
-	FUNCTION(eventfd_write, "", HOP(KICK) | HOP(CALL)),
-	FUNCTION(irqfd_wakeup, "kvm", HOP(CALL) | HOP(INJECT)),
-	FUNCTION(irqfd_inject, "kvm", HOP(INJECT)),
-	TRACEPOINT(io_uring_complete, "", HOP(WAKE)),
-	TRACEPOINT(kvm_exit, "kvm", HOP(EXIT)),
-	TRACEPOINT(kvm_apic_accept_irq, "kvm", HOP(INJECT)),
-	TRACEPOINT(kvm_entry, "kvm", HOP(ENTRY)),
-};
-
-#define NR_EXPECTED ((int)(sizeof(expected) / sizeof(expected[0])))
 
 static const char *const hop_costs[VLNL_NR_HOPS] = {
 	[VRINGLAB_HOP_EXIT] = "span exit-kick stays empty",
 	[VRINGLAB_HOP_KICK] = "it is not known who kicked",
-	[VRINGLAB_HOP_WAKE] = "wakes by a completion of io_uring are not seen",
+	[VRINGLAB_HOP_WAKE] = "wakes by a completion of io_uring, or some of vhost, are not seen",
 	[VRINGLAB_HOP_CALL] = "calls of irqfds are not seen, or not known by whom",
 	[VRINGLAB_HOP_INJECT] = "interrupts are not seen, or not all: span call-inject",
 	[VRINGLAB_HOP_ENTRY] = "spans inject-entry and kick-entry stay empty",
 };
 
-static const char hook_costs[] = "the hops it is for are seen in part, or not at all";
+static const char hook_costs[] = "what it is for is seen in part, or not at all";
 static const char load_kvm[] = "modprobe kvm_intel or kvm_amd";
 static const char load_holder[] = "load the module that holds it";
 static const char see_log[] = "see the errno; end other tracers, sysctl kernel.ftrace_enabled=1";
@@ -102,17 +78,30 @@ static int look_up(struct vlnl_probe *probes, int nr)
 	return any ? nr : -ENODATA;
 }
 
-static int guess(struct vlnl_probe **probes)
+static unsigned int release_of(const struct doctor *d)
 {
-	struct vlnl_probe *all = malloc(sizeof(expected));
-	int ret;
+	unsigned int major = 0, minor = 0;
 
+	sscanf(d->release, "%u.%u", &major, &minor);
+	return DOCTOR_RELEASE(major, minor);
+}
+
+static int guess(const struct doctor *d, struct vlnl_probe **probes)
+{
+	const unsigned int release = release_of(d);
+	const struct doctor_probe *p;
+	struct vlnl_probe *all;
+	int ret, nr = 0;
+
+	for (p = NULL; (p = doctor_probe_next(p, release));)
+		nr++;
+	all = calloc(nr, sizeof(*all));
 	if (!all)
 		return -ENOMEM;
-	memcpy(all, expected, sizeof(expected));
-	for (int i = 0; i < NR_EXPECTED; i++)
-		all[i].state = VRINGLAB_PROBE_STATE_ABSENT;
-	ret = look_up(all, NR_EXPECTED);
+	nr = 0;
+	for (p = NULL; (p = doctor_probe_next(p, release));)
+		all[nr++] = p->probe;
+	ret = look_up(all, nr);
 	if (ret < 0)
 		free(all);
 	else
@@ -133,39 +122,71 @@ static bool works(const struct vlnl_probe *p)
 	return p->state == VRINGLAB_PROBE_STATE_IDLE || p->state == VRINGLAB_PROBE_STATE_ATTACHED;
 }
 
-static void name_hops(const struct vlnl_probe *p, char *text, size_t size)
+/* vhost's modules come when a VM wants them; until then there is nothing to see. */
+static bool waits_for_vhost(const struct vlnl_probe *p)
 {
+	return !strncmp(p->module, "vhost", 5) && !holder_is_loaded(p);
+}
+
+/* Does another one that serves the same work in its place? */
+static bool is_replaced(const struct report *report, const struct vlnl_probe *p)
+{
+	const struct doctor_probe *it = doctor_probe_find(p->name), *other;
+
+	if (!it || !it->one_of || p->state != VRINGLAB_PROBE_STATE_ABSENT)
+		return false;
+	for (unsigned int i = 0; i < report->nr_probes; i++) {
+		other = doctor_probe_find(report->probes[i].name);
+		if (other && other->one_of && !strcmp(other->purpose, it->purpose) &&
+		    works(&report->probes[i]))
+			return true;
+	}
+	return false;
+}
+
+static void name_purpose(const struct vlnl_probe *p, char *text, size_t size)
+{
+	const struct doctor_probe *known = doctor_probe_find(p->name);
 	size_t len = 0;
 
-	text[0] = 0;
+	snprintf(text, size, "%s", known && known->purpose ? known->purpose : "no hop");
 	for (uint32_t hop = 0; hop < VLNL_NR_HOPS; hop++)
 		if (p->hops & VLNL_HOP(hop) && len < size)
 			len += snprintf(text + len, size - len, "%s%s", len ? ", " : "",
 					vlnl_hop_name(hop));
 }
 
-static void add_hook(struct doctor *d, const struct vlnl_probe *p, bool loaded)
+static const char *cure_of(const struct vlnl_probe *p)
 {
+	if (p->state == VRINGLAB_PROBE_STATE_FAILED)
+		return see_log;
+	if (!holder_is_loaded(p))
+		return strcmp(p->module, "kvm") ? load_holder : load_kvm;
+	return "use a kernel that has it";
+}
+
+static void add_hook(struct doctor *d, const struct report *report, const struct vlnl_probe *p,
+		     bool loaded)
+{
+	const struct doctor_probe *known = doctor_probe_find(p->name);
 	const char *state = vlnl_probe_state_name(p->state);
 	struct doctor_finding *f;
-	char hops[96];
+	char purpose[96];
+	bool ok = works(p) || waits_for_vhost(p) || is_replaced(report, p);
 
-	name_hops(p, hops, sizeof(hops));
+	name_purpose(p, purpose, sizeof(purpose));
 	if (works(p) && !loaded)
 		state = "in this kernel";
+	else if (is_replaced(report, p))
+		state = "another function does it in this kernel";
 	if (!works(p) && !holder_is_loaded(p))
-		f = doctor_add(d, DOCTOR_MISSING, "hook", p->name, "%s is not loaded, for %s",
-			       p->module, hops);
+		f = doctor_add(d, ok ? DOCTOR_OK : DOCTOR_MISSING, "hook", p->name,
+			       "%s is not loaded, for %s", p->module, purpose);
 	else
-		f = doctor_add(d, works(p) ? DOCTOR_OK : DOCTOR_MISSING, "hook", p->name,
+		f = doctor_add(d, ok ? DOCTOR_OK : DOCTOR_MISSING, "hook", p->name,
 			       "%s%s%s, for %s", state, p->error ? ": " : "",
-			       p->error ? vl_strerror(p->error) : "", hops);
-	if (p->state == VRINGLAB_PROBE_STATE_FAILED)
-		doctor_advise(f, hook_costs, see_log);
-	else if (!holder_is_loaded(p))
-		doctor_advise(f, hook_costs, strcmp(p->module, "kvm") ? load_holder : load_kvm);
-	else
-		doctor_advise(f, hook_costs, "use a kernel that has it");
+			       p->error ? vl_strerror(p->error) : "", purpose);
+	doctor_advise(f, known ? known->costs : hook_costs, cure_of(p));
 }
 
 /* Without either of these two the module registers nothing. */
@@ -186,7 +207,8 @@ static void add_hop(struct doctor *d, const struct report *report, uint32_t hop,
 	struct doctor_finding *f;
 
 	for (unsigned int i = 0; i < report->nr_probes; i++) {
-		if (!(report->probes[i].hops & VLNL_HOP(hop)))
+		if (!(report->probes[i].hops & VLNL_HOP(hop)) ||
+		    waits_for_vhost(&report->probes[i]))
 			continue;
 		of++;
 		working += works(&report->probes[i]);
@@ -211,7 +233,7 @@ void doctor_look_at_hooks(struct doctor *d)
 
 	if (nr < 0) {
 		loaded = false;
-		nr = guess(&probes);
+		nr = guess(d, &probes);
 	}
 	if (nr < 0) {
 		f = doctor_add(d, DOCTOR_UNKNOWN, "hook", "symbols", "/proc/kallsyms: %s",
@@ -222,7 +244,7 @@ void doctor_look_at_hooks(struct doctor *d)
 	}
 	report = (struct report){ .probes = probes, .nr_probes = nr };
 	for (int i = 0; i < nr; i++)
-		add_hook(d, &probes[i], loaded);
+		add_hook(d, &report, &probes[i], loaded);
 	for (uint32_t hop = 0; hop < VLNL_NR_HOPS; hop++)
 		add_hop(d, &report, hop,
 			(hop == VRINGLAB_HOP_KICK || hop == VRINGLAB_HOP_CALL) &&

@@ -115,6 +115,7 @@ static bool is_signed(const struct image *image)
 	       !memcmp(image->text + image->size - (sizeof(mark) - 1), mark, sizeof(mark) - 1);
 }
 
+/* @path is NULL where there is no file. */
 static void look_at_signature(struct doctor *d, const char *path, const struct image *image)
 {
 	const char *why = doctor_must_be_signed();
@@ -123,8 +124,9 @@ static void look_at_signature(struct doctor *d, const char *path, const struct i
 	if (!why)
 		return;
 	if (!image->text)
-		f = doctor_add(d, DOCTOR_UNKNOWN, "module", "signature", "%s is packed; %s", path,
-			       why);
+		f = doctor_add(d, DOCTOR_UNKNOWN, "module", "signature", "%s%s; %s",
+			       path ? path : "none is installed",
+			       path ? " is packed, or cannot be read" : "", why);
 	else
 		f = doctor_add(d, is_signed(image) ? DOCTOR_LIMITED : DOCTOR_MISSING, "module",
 			       "signature", "%s is %ssigned; %s", path,
@@ -171,7 +173,7 @@ static void look_at_installed(struct doctor *d)
 		       ret ? ": " : "", ret ? vl_strerror(ret) : "");
 	doctor_advise(f, "modprobe does not find it",
 		      "make modules_install, or dkms install vringlab");
-	look_at_signature(d, "the module", &(struct image){ 0 });
+	look_at_signature(d, NULL, &(struct image){ 0 });
 }
 
 void doctor_look_at_module(struct doctor *d)
