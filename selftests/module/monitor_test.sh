@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# vringlab monitor: the vrings that are there, those that come and go, and its end with
-# the module's.
+# vringlab monitor: the vrings that are there, those that come and go, the hits of
+# thresholds, and its end with the module's.
 
 . "$(dirname "$0")/../lib/ktap.sh"
 
@@ -86,6 +86,23 @@ tells_present()
 		said late '^present .* seen\.0$'
 }
 
+# One threshold of two is to tell; the one kick of a front-end hits both.
+tells_hits()
+{
+	local before
+
+	"$vringlab" threshold add --span kick-wake --longer-than 0ns >"$tmp/silent" &&
+		"$vringlab" threshold add --span kick-wake --longer-than 0ns --action notify \
+			>"$tmp/id" || return
+	before=$(<"$tmp/id")
+	drive seen && said text '^deleted ' && said text '^added ' && said text \
+		"^hit .* ${backends[seen]} vhost-user seen\.0 kick-wake [0-9.]+[num]?s threshold $before$" &&
+		said json '^\{"event":"deleted",' && said json '^\{"event":"added",' &&
+		said json '^\{"event":"hit",.*"hit":\{"threshold-id":'"$before"',"vring-id":[0-9]+,"span":"kick-wake","ns":[0-9]+,"stamp-ns":[0-9]+\}\}$' &&
+		said late '^deleted ' && said late '^added ' && said late '^hit ' &&
+		"$vringlab" threshold del "$before" && "$vringlab" threshold del "$(<"$tmp/silent")"
+}
+
 tells_the_end()
 {
 	kill -TERM "${backends[seen]}" && wait "${backends[seen]}"
@@ -108,13 +125,14 @@ ends_with_the_module()
 }
 
 ktap_print_header
-ktap_set_plan 6
+ktap_set_plan 7
 
 insmod "$VRINGLAB_KO" || ktap_exit_fail_msg "cannot load $VRINGLAB_KO"
 check "it tells what is there when it starts" start
 check "it tells of each vring that comes and goes" tells
 check "as JSON, too" tells_json
 check "it tells one that starts later, too" tells_present
+check "it tells of a threshold's hit, if that is to notify" tells_hits
 check "it tells of the vrings that end with their process" tells_the_end
 check "it ends with the module, which it does not hold" ends_with_the_module
 

@@ -469,6 +469,47 @@ TEST_F(message, threshold_without_a_mandatory_attribute_is_refused)
 	EXPECT_EQ(99u, t.id);
 }
 
+static void put_hit(struct nlmsghdr *nlh, int without)
+{
+	if (without != VRINGLAB_A_HIT_THRESHOLD_ID)
+		mnl_attr_put_u32(nlh, VRINGLAB_A_HIT_THRESHOLD_ID, 4);
+	if (without != VRINGLAB_A_HIT_VRING_ID)
+		mnl_attr_put_u32(nlh, VRINGLAB_A_HIT_VRING_ID, 5);
+	if (without != VRINGLAB_A_HIT_SPAN)
+		mnl_attr_put_u32(nlh, VRINGLAB_A_HIT_SPAN, VRINGLAB_SPAN_KICK_WAKE);
+	if (without != VRINGLAB_A_HIT_NS)
+		mnl_attr_put_u64(nlh, VRINGLAB_A_HIT_NS, 6000);
+	if (without != VRINGLAB_A_HIT_STAMP_NS)
+		mnl_attr_put_u64(nlh, VRINGLAB_A_HIT_STAMP_NS, 7000);
+}
+
+TEST_F(message, hit_is_read)
+{
+	struct vlnl_hit h;
+
+	put_hit(self->nlh, 0);
+	ASSERT_EQ(0, vlnl_parse_hit(self->nlh, &h, &self->err));
+	EXPECT_EQ(4u, h.threshold_id);
+	EXPECT_EQ(5u, h.vring_id);
+	EXPECT_EQ((uint32_t)VRINGLAB_SPAN_KICK_WAKE, h.span);
+	EXPECT_EQ(6000u, h.ns);
+	EXPECT_EQ(7000u, h.stamp_ns);
+}
+
+TEST_F(message, hit_without_an_attribute_is_refused)
+{
+	struct vlnl_hit h = { .threshold_id = 99 };
+
+	for (int without = VRINGLAB_A_HIT_THRESHOLD_ID; without <= VRINGLAB_A_HIT_STAMP_NS;
+	     without++) {
+		self->nlh = mnl_nlmsg_put_header(self->buf);
+		mnl_nlmsg_put_extra_header(self->nlh, sizeof(struct genlmsghdr));
+		put_hit(self->nlh, without);
+		EXPECT_EQ(-EPROTO, vlnl_parse_hit(self->nlh, &h, &self->err));
+	}
+	EXPECT_EQ(99u, h.threshold_id);
+}
+
 TEST_F(message, empty_histogram_needs_no_minimum)
 {
 	struct vlnl_hist h;

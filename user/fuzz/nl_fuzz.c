@@ -32,9 +32,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct vlnl_layout layout;
 	struct vlnl_vring vring;
 	struct vlnl_discover discover;
+	static struct vlnl_interval interval;
+	struct vlnl_threshold threshold;
 	struct vlnl_vcpu vcpu;
 	struct vlnl_probe probe;
 	struct vlnl_hist hist;
+	struct vlnl_hit hit;
 	struct vl_err err;
 	uint32_t id;
 
@@ -49,6 +52,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			   memchr(vring.owner_comm, '\0', sizeof(vring.owner_comm)) &&
 			   vring.nr_ioeventfds <= VLNL_FACTS_MAX &&
 			   vring.nr_gsis <= VLNL_FACTS_MAX);
+	if (!vlnl_parse_interval(nlh, &interval, &err))
+		FUZZ_CHECK(interval.nr_hists <= VLNL_NR_SPANS);
+	vlnl_parse_threshold(nlh, &threshold, &err);
+	vlnl_parse_threshold_id(nlh, &id, &err);
+	vlnl_parse_hit(nlh, &hit, &err);
 	vlnl_parse_discover(nlh, &discover, &err);
 	if (!vlnl_parse_layout(nlh, &layout, &err))
 		FUZZ_CHECK(memchr(layout.name, '\0', sizeof(layout.name)) &&

@@ -15,8 +15,9 @@
 static void usage(FILE *f)
 {
 	fputs("usage: vringlab monitor [--json]\n\n"
-	      "Shows the vrings that are there, and then each one as it comes and goes, until\n"
-	      "it is interrupted or the module is unloaded.\n\n"
+	      "Shows the vrings that are there, and then each one as it comes and goes, and each\n"
+	      "hit of a threshold with the action notify, until it is interrupted or the module\n"
+	      "is unloaded.\n\n"
 	      "  --json  one object a line\n"
 	      "  --help  this text\n\n"
 	      "exit codes: 1 failure; 2 usage;\n"
@@ -43,20 +44,43 @@ struct monitor {
 	size_t room;
 };
 
-static int print(const struct monitor *m, const char *event, const struct vlnl_vring *v,
-		 struct vl_err *err)
+static void print_json(const char *event, const struct vlnl_vring *v, const struct vlnl_hit *hit)
 {
-	if (m->json) {
-		struct json_object *o = json_object_new_object();
+	struct json_object *o = json_object_new_object();
 
-		json_object_object_add(o, "event", json_object_new_string(event));
+	json_object_object_add(o, "event", json_object_new_string(event));
+	if (v)
 		json_object_object_add(o, "vring", output_vring_json(v));
-		puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
-		json_object_put(o);
-	} else {
-		printf("%-8s %8" PRIu32 " %8" PRIu32 " %-10s %s\n", event, v->id, v->pid,
+	if (hit)
+		json_object_object_add(o, "hit", output_hit_json(hit));
+	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	json_object_put(o);
+}
+
+static void print_text(const char *event, const struct vlnl_vring *v, const struct vlnl_hit *hit)
+{
+	char buf[OUTPUT_TIME_SIZE];
+
+	printf("%-8s", event);
+	if (v)
+		printf(" %8" PRIu32 " %8" PRIu32 " %-10s %s", v->id, v->pid,
 		       vlnl_backend_name(v->backend), v->label);
-	}
+	else if (hit)
+		printf(" %8" PRIu32 " %8s %-10s %s", hit->vring_id, "-", "-", "-");
+	if (hit)
+		printf(" %s %s threshold %" PRIu32, vlnl_span_name(hit->span),
+		       output_time(buf, hit->ns, false), hit->threshold_id);
+	putchar('\n');
+}
+
+/* @v and @hit are those that the event has. */
+static int print(const struct monitor *m, const char *event, const struct vlnl_vring *v,
+		 const struct vlnl_hit *hit, struct vl_err *err)
+{
+	if (m->json)
+		print_json(event, v, hit);
+	else
+		print_text(event, v, hit);
 	/* Who reads it is to know now. */
 	if (fflush(stdout))
 		return vl_err_set(err, -EIO, "cannot write to standard output: %s",
@@ -88,7 +112,7 @@ static int added(struct monitor *m, const char *event, const struct vlnl_vring *
 		m->room = room;
 	}
 	m->vrings[m->nr++] = *v;
-	return print(m, event, v, err);
+	return print(m, event, v, NULL, err);
 }
 
 static int deleted(struct monitor *m, uint32_t id, struct vl_err *err)
@@ -100,7 +124,14 @@ static int deleted(struct monitor *m, uint32_t id, struct vl_err *err)
 		return 0;
 	v = m->vrings[i];
 	m->vrings[i] = m->vrings[--m->nr];
-	return print(m, "deleted", &v, err);
+	return print(m, "deleted", &v, NULL, err);
+}
+
+static int hit(struct monitor *m, const struct vlnl_hit *h, struct vl_err *err)
+{
+	const size_t i = find(m, h->vring_id);
+
+	return print(m, "hit", i < m->nr ? &m->vrings[i] : NULL, h, err);
 }
 
 /* @now holds all that is there, without order. */
@@ -153,8 +184,13 @@ static int follow(struct monitor *m, struct vlnl *nl, struct vl_err *err)
 		case VLNL_EVENT_DELETED:
 			ret = deleted(m, event.vring.id, err);
 			break;
+		case VLNL_EVENT_HIT:
+			ret = hit(m, &event.hit, err);
+			break;
 		case VLNL_EVENT_LOST:
-			ret = catch_up(m, "added", err);
+			ret = print(m, "lost", NULL, NULL, err);
+			if (!ret)
+				ret = catch_up(m, "added", err);
 			break;
 		case VLNL_EVENT_GONE:
 			return vl_err_set(err, -ENOENT, "the module vringlab was unloaded");

@@ -110,6 +110,8 @@ struct json_object *output_stat_json(const struct report *report);
 struct json_object *output_hist_json(const struct report *report, int span);
 
 /* output_threshold.c */
+struct vlnl_hit;
+struct json_object *output_hit_json(const struct vlnl_hit *hit);
 struct json_object *output_thresholds_json(const struct vlnl_threshold *t, unsigned int nr);
 void output_thresholds_text(FILE *f, const struct vlnl_threshold *t, unsigned int nr, bool ns);
 

@@ -76,3 +76,15 @@ struct json_object *output_thresholds_json(const struct vlnl_threshold *t, unsig
 	}
 	return array;
 }
+
+struct json_object *output_hit_json(const struct vlnl_hit *hit)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "threshold-id", json_object_new_uint64(hit->threshold_id));
+	json_object_object_add(o, "vring-id", json_object_new_uint64(hit->vring_id));
+	json_object_object_add(o, "span", json_object_new_string(vlnl_span_name(hit->span)));
+	json_object_object_add(o, "ns", json_object_new_uint64(hit->ns));
+	json_object_object_add(o, "stamp-ns", json_object_new_uint64(hit->stamp_ns));
+	return o;
+}

@@ -25,7 +25,7 @@ static const struct command {
 	{ "stat", cmd_stat, "show counters and latency percentiles of every vring" },
 	{ "hist", cmd_hist, "show latency histograms" },
 	{ "doctor", cmd_doctor, "tell what this machine lacks for tracing, and the cure" },
-	{ "monitor", cmd_monitor, "show vrings as they come and go" },
+	{ "monitor", cmd_monitor, "show vrings as they come and go, and hits of thresholds" },
 	{ "threshold", cmd_threshold, "act when a span is longer than it should be" },
 };
 

@@ -623,7 +623,23 @@ int vlnl_layout_dump(struct vlnl *nl, struct vlnl_layout **members, struct vl_er
 int vlnl_layout_tell(struct vlnl *nl, struct vl_err *err);
 
 /**
- * vlnl_listen() - From now on hear of vrings that come and go
+ * struct vlnl_hit - A span that was longer than a threshold
+ * @threshold_id: The threshold.
+ * @vring_id:	The vring; may be gone.
+ * @span:	enum vringlab_span, or what a newer module sends.
+ * @ns:		Its length.
+ * @stamp_ns:	When it ended, as the trace events have it.
+ */
+struct vlnl_hit {
+	uint32_t threshold_id;
+	uint32_t vring_id;
+	uint32_t span;
+	uint64_t ns;
+	uint64_t stamp_ns;
+};
+
+/**
+ * vlnl_listen() - From now on hear of vrings that come and go, and of thresholds
  * @nl:		Client; from now on for vlnl_event_next() alone.
  * @err:	What went wrong, may be NULL.
  *
@@ -637,6 +653,7 @@ int vlnl_listen(struct vlnl *nl, struct vl_err *err);
  * enum vlnl_event_type - What a listener hears
  * @VLNL_EVENT_ADDED: A vring was registered.
  * @VLNL_EVENT_DELETED: A vring was deleted.
+ * @VLNL_EVENT_HIT: A threshold with the action notify was hit.
  * @VLNL_EVENT_LOST: There was more than the socket had room for. All that was not
  *	yet read is dropped: what is true now is what a dump says that is begun now,
  *	and what is heard from now on.
@@ -645,6 +662,7 @@ int vlnl_listen(struct vlnl *nl, struct vl_err *err);
 enum vlnl_event_type {
 	VLNL_EVENT_ADDED,
 	VLNL_EVENT_DELETED,
+	VLNL_EVENT_HIT,
 	VLNL_EVENT_LOST,
 	VLNL_EVENT_GONE,
 };
@@ -653,10 +671,12 @@ enum vlnl_event_type {
  * struct vlnl_event - One of them
  * @type:	Which.
  * @vring:	The vring that was added or deleted; never with its user_data.
+ * @hit:	The hit.
  */
 struct vlnl_event {
 	enum vlnl_event_type type;
 	struct vlnl_vring vring;
+	struct vlnl_hit hit;
 };
 
 /**

@@ -119,4 +119,12 @@ int vlnl_parse_threshold(const struct nlmsghdr *nlh, struct vlnl_threshold *thre
  */
 int vlnl_parse_threshold_id(const struct nlmsghdr *nlh, uint32_t *id, struct vl_err *err);
 
+/**
+ * vlnl_parse_hit() - Take a hit out of a threshold-ntf
+ * @nlh:	The notification.
+ * @hit:	Set on success only.
+ * @err:	Which attribute is at fault, may be NULL.
+ */
+int vlnl_parse_hit(const struct nlmsghdr *nlh, struct vlnl_hit *hit, struct vl_err *err);
+
 #endif /* VRINGLAB_NL_MESSAGE_H */

@@ -24,12 +24,16 @@ int vlnl_listen(struct vlnl *nl, struct vl_err *err)
 {
 	int ret;
 
-	if (!nl->group)
+	if (!nl->vrings_group)
 		return vl_err_set(err, -EOPNOTSUPP,
 				  "the module tells nobody of its vrings: install a newer one");
 	/* The controller's, first: it tells when the family goes. */
 	ret = join(nl, GENL_ID_CTRL, err);
-	return ret ? ret : join(nl, nl->group, err);
+	if (!ret)
+		ret = join(nl, nl->vrings_group, err);
+	if (!ret && nl->threshold_group)
+		ret = join(nl, nl->threshold_group, err);
+	return ret;
 }
 
 static bool is_our_end(const struct vlnl *nl, const struct nlmsghdr *nlh)
@@ -69,10 +73,16 @@ static int take_event(const struct vlnl *nl, const struct nlmsghdr *nlh, struct 
 	case VRINGLAB_CMD_VRING_DEL_NTF:
 		e.type = VLNL_EVENT_DELETED;
 		break;
+	case VRINGLAB_CMD_THRESHOLD_NTF:
+		e.type = VLNL_EVENT_HIT;
+		break;
 	default:
 		return 0;
 	}
-	ret = vlnl_parse_vring(nlh, &e.vring, err);
+	if (e.type == VLNL_EVENT_HIT)
+		ret = vlnl_parse_hit(nlh, &e.hit, err);
+	else
+		ret = vlnl_parse_vring(nlh, &e.vring, err);
 	if (ret)
 		return ret;
 	*event = e;

@@ -21,7 +21,8 @@ struct vlnl {
 	unsigned int portid;
 	uint32_t seq;
 	uint16_t family;
-	uint32_t group; /* of those that hear of vrings */
+	uint32_t vrings_group;
+	uint32_t threshold_group; /* 0 if the module has none */
 	char send_buf[VLNL_SEND_SIZE] __attribute__((aligned(MNL_ALIGNTO)));
 	char recv_buf[VLNL_RECV_SIZE] __attribute__((aligned(MNL_ALIGNTO)));
 };

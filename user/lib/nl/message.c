@@ -495,6 +495,27 @@ int vlnl_parse_threshold(const struct nlmsghdr *nlh, struct vlnl_threshold *thre
 	return 0;
 }
 
+int vlnl_parse_hit(const struct nlmsghdr *nlh, struct vlnl_hit *hit, struct vl_err *err)
+{
+	const struct nlattr *tb[VRINGLAB_A_HIT_MAX + 1];
+	struct vlnl_hit h;
+	int ret;
+
+	index_attrs(nlh, tb, VRINGLAB_A_HIT_MAX);
+	ret = get_u32(tb[VRINGLAB_A_HIT_THRESHOLD_ID], "threshold-id", &h.threshold_id, err);
+	if (!ret)
+		ret = get_u32(tb[VRINGLAB_A_HIT_VRING_ID], "vring-id", &h.vring_id, err);
+	if (!ret)
+		ret = get_u32(tb[VRINGLAB_A_HIT_SPAN], "span", &h.span, err);
+	if (!ret)
+		ret = get_u64(tb[VRINGLAB_A_HIT_NS], "ns", &h.ns, err);
+	if (!ret)
+		ret = get_u64(tb[VRINGLAB_A_HIT_STAMP_NS], "stamp-ns", &h.stamp_ns, err);
+	if (!ret)
+		*hit = h;
+	return ret;
+}
+
 /* There is one attribute for each hop, and none for a probe that serves no hop. */
 static int parse_hops(const struct nlmsghdr *nlh, uint32_t *hops, struct vl_err *err)
 {

@@ -13,20 +13,21 @@
 struct family {
 	uint16_t id;
 	uint32_t version;
-	uint32_t group;
+	uint32_t vrings_group;
+	uint32_t threshold_group;
 };
 
 static void take_group(const struct nlattr *nest, struct family *family)
 {
 	const struct nlattr *attr;
-	bool wanted = false;
+	const char *name = "";
 	uint32_t id = 0;
 
 	mnl_attr_for_each_nested(attr, nest) {
 		switch (mnl_attr_get_type(attr)) {
 		case CTRL_ATTR_MCAST_GRP_NAME:
-			wanted = mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0 &&
-				 !strcmp(mnl_attr_get_str(attr), VRINGLAB_MCGRP_VRINGS);
+			if (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+				name = mnl_attr_get_str(attr);
 			break;
 		case CTRL_ATTR_MCAST_GRP_ID:
 			if (mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
@@ -34,8 +35,10 @@ static void take_group(const struct nlattr *nest, struct family *family)
 			break;
 		}
 	}
-	if (wanted)
-		family->group = id;
+	if (!strcmp(name, VRINGLAB_MCGRP_VRINGS))
+		family->vrings_group = id;
+	else if (!strcmp(name, VRINGLAB_MCGRP_THRESHOLD))
+		family->threshold_group = id;
 }
 
 static int take_family(const struct nlmsghdr *nlh, void *data, struct vl_err *err)
@@ -95,7 +98,8 @@ static int find_family(struct vlnl *nl, struct vl_err *err)
 				  "the module's netlink version is %u, not %u: install both anew",
 				  family.version, VRINGLAB_FAMILY_VERSION);
 	nl->family = family.id;
-	nl->group = family.group;
+	nl->vrings_group = family.vrings_group;
+	nl->threshold_group = family.threshold_group;
 	return 0;
 }
 
