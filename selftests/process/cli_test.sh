@@ -90,7 +90,7 @@ full_output_is_a_failure()
 }
 
 ktap_print_header
-ktap_set_plan 56
+ktap_set_plan 59
 
 check "--help goes to stdout" help_is_good
 check "--help lists every command" help_lists_every_command
@@ -131,6 +131,10 @@ check "backend blk has no serial number of 21 characters" \
 	--socket "$tmp/x.sock"
 check "backend takes another kind's option for none of its own" \
 	usage_error_of_command backend net --null --file "$tmp/x" --socket "$tmp/x.sock"
+for option in "--interval 1" "--interval 0s" "--count 1"; do
+	# shellcheck disable=SC2086 # two
+	check "stat has no $option alone" usage_error_of_command stat $option
+done
 check "vmm without a guest is a usage error" usage_error_of_command vmm
 check "backend says which socket it cannot make" socket_in_a_missing_folder_fails
 check "backend wants a socket with a path" socket_without_a_path_fails

@@ -11,6 +11,7 @@
 #include <vringlab/nl.h>
 
 #include "command.h"
+#include "output.h"
 
 static void usage(FILE *f)
 {
@@ -25,11 +26,8 @@ static void usage(FILE *f)
 
 static int print_json(const struct vlnl_discover *d)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = output_discover_json(d);
 
-	json_object_object_add(o, "enabled", json_object_new_boolean(d->enabled));
-	json_object_object_add(o, "persist", json_object_new_boolean(d->persist));
-	json_object_object_add(o, "lost", json_object_new_uint64(d->lost));
 	printf("%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
 								 JSON_C_TO_STRING_SPACED));
 	json_object_put(o);

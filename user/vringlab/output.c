@@ -41,15 +41,15 @@ const char *output_time(char *buf, uint64_t ns, bool plain)
 	return buf;
 }
 
-static int print_json(FILE *f, struct json_object *json, struct vl_err *err)
+static int print_json(FILE *f, struct json_object *json, bool lines, struct vl_err *err)
 {
+	const int style = lines ? JSON_C_TO_STRING_PLAIN :
+				  JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
 	const char *text;
 
 	if (!json)
 		return vl_err_set(err, -ENOMEM, "no memory for the JSON output");
-	text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
-							    JSON_C_TO_STRING_SPACED |
-							    JSON_C_TO_STRING_NOSLASHESCAPE);
+	text = json_object_to_json_string_ext(json, style | JSON_C_TO_STRING_NOSLASHESCAPE);
 	if (text)
 		fprintf(f, "%s\n", text);
 	json_object_put(json);
@@ -77,7 +77,7 @@ int output_stat(FILE *f, const struct report *report, const struct output_option
 		output_stat_text(f, report, options);
 		return finish(f, err);
 	}
-	ret = print_json(f, output_stat_json(report), err);
+	ret = print_json(f, output_stat_json(report), options->lines, err);
 	return ret ? ret : finish(f, err);
 }
 
@@ -91,7 +91,7 @@ int output_hist(FILE *f, const struct report *report, const struct output_option
 		output_hist_text(f, report, options);
 		return finish(f, err);
 	}
-	ret = print_json(f, output_hist_json(report, options->span), err);
+	ret = print_json(f, output_hist_json(report, options->span), options->lines, err);
 	return ret ? ret : finish(f, err);
 }
 
@@ -105,7 +105,7 @@ int output_vcpus(FILE *f, const struct report_vcpus *report, const struct output
 		output_vcpus_text(f, report, options);
 		return finish(f, err);
 	}
-	ret = print_json(f, output_vcpus_json(report), err);
+	ret = print_json(f, output_vcpus_json(report), options->lines, err);
 	return ret ? ret : finish(f, err);
 }
 
@@ -119,6 +119,6 @@ int output_thresholds(FILE *f, const struct vlnl_threshold *thresholds, unsigned
 		output_thresholds_text(f, thresholds, nr, options->ns);
 		return finish(f, err);
 	}
-	ret = print_json(f, output_thresholds_json(thresholds, nr), err);
+	ret = print_json(f, output_thresholds_json(thresholds, nr), options->lines, err);
 	return ret ? ret : finish(f, err);
 }

@@ -33,13 +33,17 @@ const char *output_time(char *buf, uint64_t ns, bool plain);
 /**
  * struct output_options - What to print
  * @json:	JSON rather than text; always has all of everything.
+ * @lines:	JSON in one line, as many follow each other.
  * @all:	Counters that are 0 too.
+ * @busy:	Only vrings that did something; text only.
  * @ns:		Times as plain nanoseconds.
  * @span:	Only this enum vringlab_span, or -1 for all.
  */
 struct output_options {
 	bool json;
+	bool lines;
 	bool all;
+	bool busy;
 	bool ns;
 	int span;
 };
@@ -105,6 +109,8 @@ int output_thresholds(FILE *f, const struct vlnl_threshold *thresholds, unsigned
 /* output_json.c; return the object or NULL. */
 struct json_object;
 struct vlnl_vring;
+struct vlnl_discover;
+struct json_object *output_discover_json(const struct vlnl_discover *discover);
 struct json_object *output_vring_json(const struct vlnl_vring *vring);
 struct json_object *output_stat_json(const struct report *report);
 struct json_object *output_hist_json(const struct report *report, int span);

@@ -88,6 +88,16 @@ static void add_found(struct json_object *o, const struct vlnl_vring *v)
 		add(o, "irqfds", irqfds_json(v));
 }
 
+struct json_object *output_discover_json(const struct vlnl_discover *d)
+{
+	struct json_object *o = json_object_new_object();
+
+	add(o, "enabled", json_object_new_boolean(d->enabled));
+	add(o, "persist", json_object_new_boolean(d->persist));
+	add(o, "lost", u64(d->lost));
+	return o;
+}
+
 struct json_object *output_vring_json(const struct vlnl_vring *v)
 {
 	struct json_object *o = json_object_new_object();
@@ -209,6 +219,7 @@ struct json_object *output_stat_json(const struct report *report)
 	add(root, "vrings", vrings);
 	add(root, "thresholds", output_thresholds_json(report->thresholds, report->nr_thresholds));
 	add(root, "probes", probes_json(report));
+	add(root, "discover", output_discover_json(&report->discover));
 	return root;
 }
 

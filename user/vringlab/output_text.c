@@ -60,13 +60,14 @@ static void print_facts(FILE *f, const struct vlnl_vring *v)
 		fprintf(f, "#   call: GSI %" PRIu32 "\n", v->gsis[i]);
 }
 
-static void print_time(FILE *f, const struct report_time *t, bool ns)
+static void print_time(FILE *f, const struct report *report, const struct report_time *t, bool ns)
 {
 	char buf[OUTPUT_TIME_SIZE];
 
 	if (t->end_ns)
-		fprintf(f, "# %s%s since the last reset\n",
-			output_time(buf, t->end_ns - t->begin_ns, ns), ns ? " ns" : "");
+		fprintf(f, "# %s%s since the last %s\n",
+			output_time(buf, t->end_ns - t->begin_ns, ns), ns ? " ns" : "",
+			report->period == REPORT_SINCE_LAST ? "report" : "reset");
 }
 
 static void print_counters(FILE *f, const struct vlnl_counters *c, bool all)
@@ -158,32 +159,71 @@ static void print_missing_hops(FILE *f, const struct report *report)
 	}
 }
 
+static void print_discover(FILE *f, const struct vlnl_discover *d)
+{
+	if (d->lost)
+		fprintf(f, "# discovery has lost %" PRIu64 " things: not all vrings are shown\n",
+			d->lost);
+}
+
+/* And why that may be, and what to do. */
 static bool print_none(FILE *f, const struct report *report)
 {
-	if (!report->nr_vrings)
-		fputs("no vrings registered\n", f);
-	return !report->nr_vrings;
+	if (report->nr_vrings)
+		return false;
+	fputs("no vrings registered or found\n", f);
+	if (report->discover.enabled)
+		fputs("# discovery is on: vrings appear when they are set up or used\n", f);
+	else
+		fputs("# discovery is off: 'vringlab discover on', as root, finds those of vhost,\n"
+		      "# vhost-user and KVM\n",
+		      f);
+	print_discover(f, &report->discover);
+	return true;
+}
+
+static bool is_idle(const struct vlnl_counters *c)
+{
+	for (unsigned int i = 0; i < VLNL_NR_COUNTERS; i++)
+		if (c->value[i])
+			return false;
+	return true;
+}
+
+static void print_vring(FILE *f, const struct report *report, const struct report_vring *rv,
+			const struct output_options *options)
+{
+	print_identity(f, &rv->vring);
+	if (rv->vring.has_wake_user_data)
+		fprintf(f, "# io_uring user_data of a wake: 0x%" PRIx64 "\n",
+			rv->vring.wake_user_data);
+	if (options->all)
+		print_facts(f, &rv->vring);
+	print_time(f, report, &rv->time, options->ns);
+	print_counters(f, &rv->counters, options->all);
+	print_spans(f, rv, options->ns);
 }
 
 void output_stat_text(FILE *f, const struct report *report, const struct output_options *options)
 {
+	unsigned int idle = 0;
+
 	if (print_none(f, report))
 		return;
 	for (unsigned int i = 0; i < report->nr_vrings; i++) {
 		const struct report_vring *rv = &report->vrings[i];
 
-		if (i)
+		if (options->busy && is_idle(&rv->counters)) {
+			idle++;
+			continue;
+		}
+		if (i > idle)
 			fputc('\n', f);
-		print_identity(f, &rv->vring);
-		if (rv->vring.has_wake_user_data)
-			fprintf(f, "# io_uring user_data of a wake: 0x%" PRIx64 "\n",
-				rv->vring.wake_user_data);
-		if (options->all)
-			print_facts(f, &rv->vring);
-		print_time(f, &rv->time, options->ns);
-		print_counters(f, &rv->counters, options->all);
-		print_spans(f, rv, options->ns);
+		print_vring(f, report, rv, options);
 	}
+	if (idle)
+		fprintf(f, "# %u vrings did nothing (--all shows them)\n", idle);
+	print_discover(f, &report->discover);
 	if (report->nr_thresholds)
 		output_thresholds_text(f, report->thresholds, report->nr_thresholds, options->ns);
 	print_missing_hops(f, report);
@@ -308,7 +348,7 @@ void output_hist_text(FILE *f, const struct report *report, const struct output_
 		if (i)
 			fputc('\n', f);
 		print_identity(f, &rv->vring);
-		print_time(f, &rv->time, options->ns);
+		print_time(f, report, &rv->time, options->ns);
 		for (int s = 0; s < VLNL_NR_SPANS; s++)
 			if (rv->spans[s] && (options->span < 0 || options->span == s))
 				print_hist(f, s, rv->spans[s], options->ns);

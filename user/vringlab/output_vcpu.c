@@ -55,6 +55,14 @@ static void print_reasons(FILE *f, const struct vlnl_vcpu *v)
 			v->reasons[i].count, reason_name(buf, v->isa, v->reasons[i].code));
 }
 
+static bool any_unknown(const struct report_vcpus *report)
+{
+	for (unsigned int i = 0; i < report->nr_vcpus; i++)
+		if (report->vcpus[i].value[VLNL_VCPU_COUNTER_EXITS_UNKNOWN])
+			return true;
+	return false;
+}
+
 void output_vcpus_text(FILE *f, const struct report_vcpus *report,
 		       const struct output_options *options)
 {
@@ -72,6 +80,10 @@ void output_vcpus_text(FILE *f, const struct report_vcpus *report,
 		print_vcpu_counters(f, v, options->all);
 		print_reasons(f, v);
 	}
+	if (any_unknown(report))
+		fputs("# exits-unknown: root has the module learn what it takes, by --vcpus or\n"
+		      "# 'vringlab discover on'; those before have no reason\n",
+		      f);
 }
 
 static struct json_object *number(uint64_t value)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <vringlab/err.h>
 #include <vringlab/parse.h>
@@ -16,6 +17,7 @@ struct answers {
 	struct vlnl_probe *probes;
 	struct vlnl_threshold *thresholds;
 	struct report_time *times;
+	struct vlnl_discover discover;
 	int nr_vrings;
 	int nr_counters;
 	int nr_hists;
@@ -141,7 +143,7 @@ static int read_rest(struct vlnl *nl, struct answers *a, struct vl_err *err)
 	if (ret < 0)
 		return ret;
 	a->nr_thresholds = ret;
-	return 0;
+	return vlnl_discover_get(nl, &a->discover, err);
 }
 
 static int answers_read(struct answers *a, const char *which, enum report_period period,
@@ -183,7 +185,7 @@ static void join_hists(struct report_vring *rv, const struct answers *a, struct 
 	while (at->hists < a->nr_hists && a->hists[at->hists].vring_id < rv->vring.id)
 		at->hists++;
 	for (int i = at->hists; i < a->nr_hists; i++) {
-		const struct vlnl_hist *h = &a->hists[i];
+		struct vlnl_hist *h = &a->hists[i];
 
 		if (h->vring_id != rv->vring.id)
 			break;
@@ -216,11 +218,19 @@ static int join(struct report *r, const struct answers *a, struct vl_err *err)
 	return 0;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
 int report_read(struct report *report, const char *which, enum report_period period,
 		struct vl_err *err)
 {
 	struct answers a = { 0 };
-	struct report r = { 0 };
+	struct report r = { .period = period, .read_ns = now_ns() };
 	int ret = answers_read(&a, which, period, err);
 
 	if (!ret)
@@ -234,6 +244,7 @@ int report_read(struct report *report, const char *which, enum report_period per
 	r.nr_probes = a.nr_probes;
 	r.thresholds = a.thresholds;
 	r.nr_thresholds = a.nr_thresholds;
+	r.discover = a.discover;
 	a.hists = NULL;
 	a.probes = NULL;
 	a.thresholds = NULL;

@@ -15,16 +15,18 @@ struct vl_err;
  * @REPORT_ALL_TIME: Since the registration.
  * @REPORT_SINCE_RESET: Since the last reset.
  * @REPORT_RESET: Likewise, and this is the next one.
+ * @REPORT_SINCE_LAST: Since the report before, see report_diff().
  */
 enum report_period {
 	REPORT_ALL_TIME,
 	REPORT_SINCE_RESET,
 	REPORT_RESET,
+	REPORT_SINCE_LAST,
 };
 
 /**
  * struct report_time - From when to when, on CLOCK_MONOTONIC
- * @begin_ns:	The reset before.
+ * @begin_ns:	The reset, or the report, before.
  * @end_ns:	When it was read.
  */
 struct report_time {
@@ -38,32 +40,38 @@ struct report_time {
  * @time:	Of which time its numbers are; zeroes with %REPORT_ALL_TIME.
  * @counters:	Its counters.
  * @spans:	Its histograms by enum vringlab_span, NULL where the module has
- *		none; not owned.
+ *		none; of the report.
  */
 struct report_vring {
 	struct vlnl_vring vring;
 	struct report_time time;
 	struct vlnl_counters counters;
-	const struct vl_hist *spans[VLNL_NR_SPANS];
+	struct vl_hist *spans[VLNL_NR_SPANS];
 };
 
 /**
  * struct report - All of it
+ * @period:	Of which time.
+ * @read_ns:	When the module was asked, on CLOCK_MONOTONIC.
  * @vrings:	The vrings.
  * @nr_vrings:	Count.
  * @probes:	The module's probes.
  * @nr_probes:	Count.
  * @thresholds:	The module's thresholds.
  * @nr_thresholds: Count.
+ * @discover:	Whether it looks for vrings.
  * @hists:	What @vrings point into.
  */
 struct report {
+	enum report_period period;
+	uint64_t read_ns;
 	struct report_vring *vrings;
 	unsigned int nr_vrings;
 	struct vlnl_probe *probes;
 	unsigned int nr_probes;
 	struct vlnl_threshold *thresholds;
 	unsigned int nr_thresholds;
+	struct vlnl_discover discover;
 	struct vlnl_hist *hists;
 };
 
@@ -71,7 +79,7 @@ struct report {
  * report_read() - Ask the module
  * @report:	Set on success only; end it with report_free().
  * @which:	Id or label of the vrings wanted, NULL for all.
- * @period:	Of which time.
+ * @period:	Of which time; not %REPORT_SINCE_LAST.
  * @err:	What went wrong.
  *
  * Return: 0, or
@@ -88,6 +96,20 @@ int report_read(struct report *report, const char *which, enum report_period per
  * @report:	Report.
  */
 void report_free(struct report *report);
+
+/**
+ * report_diff() - What was between two reports
+ * @diff:	Set on success only; end it with report_free().
+ * @now:	The later one; gives up all but its vrings.
+ * @before:	The earlier one.
+ * @err:	What went wrong.
+ *
+ * Both are of %REPORT_ALL_TIME. A vring that came in between is in it as a whole.
+ *
+ * Return: 0 or %-ENOMEM.
+ */
+int report_diff(struct report *diff, struct report *now, const struct report *before,
+		struct vl_err *err);
 
 /**
  * struct report_vcpus - The vCPUs that vrings have to do with
@@ -114,6 +136,18 @@ int report_vcpus_read(struct report_vcpus *report, struct vl_err *err);
  * @report:	Report.
  */
 void report_vcpus_free(struct report_vcpus *report);
+
+/**
+ * report_vcpus_diff() - What was between two reports
+ * @diff:	Set on success only; end it with report_vcpus_free().
+ * @now:	The later one.
+ * @before:	The earlier one.
+ * @err:	What went wrong.
+ *
+ * Return: 0 or %-ENOMEM.
+ */
+int report_vcpus_diff(struct report_vcpus *diff, const struct report_vcpus *now,
+		      const struct report_vcpus *before, struct vl_err *err);
 
 /**
  * enum report_sight - How far the module sees a hop

@@ -91,4 +91,14 @@ uint64_t vl_hist_width(unsigned int sub_bits, unsigned int index);
  */
 uint64_t vl_hist_quantile(const struct vl_hist *hist, unsigned int ppm);
 
+/**
+ * vl_hist_subtract() - Take out what was there before
+ * @hist:	Histogram.
+ * @before:	The same one, earlier.
+ *
+ * Minimum and maximum are then bounds: those of the outermost buckets, but no
+ * further than before.
+ */
+void vl_hist_subtract(struct vl_hist *hist, const struct vl_hist *before);
+
 #endif /* VRINGLAB_HIST_H */

@@ -69,3 +69,45 @@ uint64_t vl_hist_quantile(const struct vl_hist *hist, unsigned int ppm)
 		value = hist->max;
 	return value < hist->min ? hist->min : value;
 }
+
+static uint64_t count_of(const struct vl_hist *hist, uint32_t index, unsigned int *at)
+{
+	while (*at < hist->nr_buckets && hist->buckets[*at].index < index)
+		++*at;
+	if (*at == hist->nr_buckets || hist->buckets[*at].index != index)
+		return 0;
+	return hist->buckets[*at].count;
+}
+
+static void bound(struct vl_hist *hist)
+{
+	const struct vl_hist_bucket *first = &hist->buckets[0];
+	const struct vl_hist_bucket *last = &hist->buckets[hist->nr_buckets - 1];
+	uint64_t start = vl_hist_start(hist->sub_bits, first->index);
+	uint64_t end = vl_hist_start(hist->sub_bits, last->index) +
+		       (vl_hist_width(hist->sub_bits, last->index) - 1);
+
+	if (hist->min < start)
+		hist->min = start;
+	/* The last bucket has no end. */
+	if (hist->max > end && last->index + 1 < VL_HIST_BUCKETS_MAX)
+		hist->max = end;
+}
+
+void vl_hist_subtract(struct vl_hist *hist, const struct vl_hist *before)
+{
+	unsigned int nr = 0, at = 0;
+
+	hist->count -= before->count;
+	hist->sum -= before->sum;
+	for (unsigned int i = 0; i < hist->nr_buckets; i++) {
+		struct vl_hist_bucket b = hist->buckets[i];
+
+		b.count -= count_of(before, b.index, &at);
+		if (b.count)
+			hist->buckets[nr++] = b;
+	}
+	hist->nr_buckets = nr;
+	if (nr)
+		bound(hist);
+}
