@@ -35,8 +35,8 @@ kbuild_args = O= M='$(kmod)' $(if $(KCC),CC='$(KCC)') \
 	$(call given,ARCH C CF CROSS_COMPILE KCFLAGS LLVM V W) \
 	$(if $(WERROR),KCFLAGS='$(KCFLAGS) -Werror')
 
-.PHONY: all module user selftests run_tests check matrix interop fuzz demo bench style \
-	setup install modules_install dkms_install clean help need_kdir
+.PHONY: all module user selftests run_tests check matrix interop torture fuzz demo bench style \
+	setup install modules_install dkms_install clean help bad_module need_kdir
 
 all: user ## everything: the command, and the module for KDIR where that exists
 ifneq ($(wildcard $(KDIR)/Makefile),)
@@ -51,6 +51,10 @@ user: ## the command 'vringlab' and its libraries
 module: need_kdir ## vringlab.ko for KDIR, in O/kmod/RELEASE/module
 	$(Q)scripts/kmod-stage '$(src)' '$(kmod)'
 	$(submake) -C '$(KDIR)' $(kbuild_args) modules
+
+bad_module: need_kdir
+	$(Q)mkdir -p '$(kmod)/bad' && ln -sf '$(src)'/selftests/module/bad/* '$(kmod)/bad/'
+	$(submake) -C '$(KDIR)' $(kbuild_args) M='$(kmod)/bad' modules
 
 need_kdir:
 	$(if $(krelease),,$(error no prepared kernel in '$(KDIR)': give KDIR=, or run 'make setup'))
@@ -70,6 +74,11 @@ matrix: setup ## module and kvm tests on all kernels, into Documentation
 interop: ## the tests with other implementations of vhost-user
 	$(Q)scripts/setup --interop
 	$(Q)+O='$(out)' scripts/check --ring interop $(CHECK_ARGS)
+
+torture: ## the module ring and more, on kernels of our own that hate bugs
+	$(Q)scripts/setup --torture
+	$(Q)scripts/kernels --debug
+	$(Q)+O='$(out)' scripts/check --ring torture $(CHECK_ARGS)
 
 fuzz: setup ## libFuzzer on what peers and guests can write; FUZZ=pattern selects
 	$(Q)+O='$(out)' scripts/fuzz $(if $(FUZZ_TIME),--time '$(FUZZ_TIME)') $(FUZZ)
