@@ -10,13 +10,14 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/vhost.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 
 #include <vringlab/fd.h>
 #include <vringlab/link.h>
 
 #include "t_traffic.h"
-#include "t_vload.h"
+#include "t_vhost.h"
 
 #define RX 0u
 #define TX 1u
@@ -32,7 +33,7 @@
  * @to:		The tap as an interface.
  */
 struct net {
-	struct t_vload vhost;
+	struct t_vhost vhost;
 	int tap;
 	int socket;
 	struct sockaddr_ll to;
@@ -74,7 +75,7 @@ static int set_backends(struct net *n, struct vl_err *err)
 {
 	unsigned int i;
 
-	for (i = 0; i < T_VLOAD_QUEUES; i++) {
+	for (i = 0; i < T_VHOST_QUEUES_MAX; i++) {
 		struct vhost_vring_file backend = { .index = i, .fd = n->tap };
 
 		if (ioctl(n->vhost.fd, VHOST_NET_SET_BACKEND, &backend))
@@ -97,11 +98,13 @@ static int net_open(struct t_traffic *t)
 	ret = open_tap(n, &t->err);
 	if (ret)
 		return ret;
-	ret = t_vload_open(&n->vhost, "/dev/vhost-net", 0);
+	ret = t_vhost_open(&n->vhost, "/dev/vhost-net", UINT64_C(1) << VIRTIO_F_VERSION_1);
+	if (!ret)
+		ret = t_vhost_start(&n->vhost);
 	if (ret)
 		return vl_err_set(&t->err, ret, "/dev/vhost-net: %s", vl_strerror(ret));
-	t->nr_queues = T_VLOAD_QUEUES;
-	for (i = 0; i < T_VLOAD_QUEUES; i++) {
+	t->nr_queues = T_VHOST_QUEUES_MAX;
+	for (i = 0; i < T_VHOST_QUEUES_MAX; i++) {
 		t->kick[i] = n->vhost.queues[i].kick;
 		t->call[i] = n->vhost.queues[i].call;
 	}
@@ -112,17 +115,12 @@ static int net_open(struct t_traffic *t)
 static int transmit(struct net *n)
 {
 	const uint32_t len = sizeof(struct virtio_net_hdr_v1) + FRAME_BYTES;
-	uint8_t *buf = t_vload_buf(&n->vhost, TX, 0);
-	int ret;
+	uint8_t *buf = t_vhost_buf(&n->vhost, TX);
+	uint32_t written;
 
 	memset(buf, 0, sizeof(struct virtio_net_hdr_v1));
 	memcpy(buf + sizeof(struct virtio_net_hdr_v1), frame, FRAME_BYTES);
-	ret = t_vload_add(&n->vhost, TX, 0, len, false);
-	if (!ret)
-		ret = t_vload_kick(&n->vhost, TX);
-	if (!ret)
-		ret = t_vload_used(&n->vhost, TX, NULL);
-	return ret < 0 ? ret : 0;
+	return t_vhost_exchange(&n->vhost, TX, len, false, &written);
 }
 
 /* Is it ours? The host's own IPv6 has something to say on each new interface. */
@@ -134,18 +132,16 @@ static bool is_ours(const uint8_t *buf, uint32_t len)
 
 static int receive(struct net *n)
 {
+	const uint8_t *buf;
 	uint32_t len;
 	int ret;
 
 	if (sendto(n->socket, frame, FRAME_BYTES, 0, (struct sockaddr *)&n->to, sizeof(n->to)) < 0)
 		return -errno;
 	do {
-		ret = t_vload_add(&n->vhost, RX, 0, T_VLOAD_BUF, true);
-		if (!ret)
-			ret = t_vload_kick(&n->vhost, RX);
-		if (!ret)
-			ret = t_vload_used(&n->vhost, RX, &len);
-	} while (!ret && !is_ours(t_vload_buf(&n->vhost, RX, 0), len));
+		buf = t_vhost_buf(&n->vhost, RX);
+		ret = t_vhost_exchange(&n->vhost, RX, T_VHOST_BUF, true, &len);
+	} while (!ret && !is_ours(buf, len));
 	return ret;
 }
 
@@ -173,7 +169,7 @@ static void net_close(struct t_traffic *t)
 
 	if (!n)
 		return;
-	t_vload_close(&n->vhost);
+	t_vhost_close(&n->vhost);
 	vl_fd_close(&n->socket);
 	vl_fd_close(&n->tap);
 	free(n);

@@ -9,12 +9,13 @@
 #include <unistd.h>
 
 #include <linux/vhost.h>
-#include <linux/vm_sockets.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_vsock.h>
+#include <linux/vm_sockets.h>
 
 #include "t.h"
 #include "t_traffic.h"
-#include "t_vload.h"
+#include "t_vhost.h"
 
 #define RX 0u
 #define TX 1u
@@ -26,7 +27,7 @@
  * @cid:	Of the guest that we play.
  */
 struct vsock {
-	struct t_vload vhost;
+	struct t_vhost vhost;
 	uint64_t cid;
 };
 
@@ -48,15 +49,17 @@ static int vsock_open(struct t_traffic *t)
 	if (!s)
 		return -ENOMEM;
 	t->state = s;
-	ret = t_vload_open(&s->vhost, "/dev/vhost-vsock", 0);
+	ret = t_vhost_open(&s->vhost, "/dev/vhost-vsock", UINT64_C(1) << VIRTIO_F_VERSION_1);
+	if (!ret)
+		ret = t_vhost_start(&s->vhost);
 	if (!ret)
 		ret = set_cid(s);
 	if (!ret && ioctl(s->vhost.fd, VHOST_VSOCK_SET_RUNNING, &on))
 		ret = -errno;
 	if (ret)
 		return vl_err_set(&t->err, ret, "/dev/vhost-vsock: %s", vl_strerror(ret));
-	t->nr_queues = T_VLOAD_QUEUES;
-	for (i = 0; i < T_VLOAD_QUEUES; i++) {
+	t->nr_queues = T_VHOST_QUEUES_MAX;
+	for (i = 0; i < T_VHOST_QUEUES_MAX; i++) {
 		t->kick[i] = s->vhost.queues[i].kick;
 		t->call[i] = s->vhost.queues[i].call;
 	}
@@ -66,20 +69,18 @@ static int vsock_open(struct t_traffic *t)
 /* The host's request arrives in the virtqueue. */
 static int receive(struct vsock *s, struct virtio_vsock_hdr *request)
 {
+	const uint8_t *buf;
 	uint32_t len;
 	int ret;
 
 	do {
-		ret = t_vload_add(&s->vhost, RX, 0, T_VLOAD_BUF, true);
-		if (!ret)
-			ret = t_vload_kick(&s->vhost, RX);
-		if (!ret)
-			ret = t_vload_used(&s->vhost, RX, &len);
+		buf = t_vhost_buf(&s->vhost, RX);
+		ret = t_vhost_exchange(&s->vhost, RX, T_VHOST_BUF, true, &len);
 		if (ret)
 			return ret;
 		if (len < sizeof(*request))
 			return -EPROTO;
-		memcpy(request, t_vload_buf(&s->vhost, RX, 0), sizeof(*request));
+		memcpy(request, buf, sizeof(*request));
 	} while (le16toh(request->op) != VIRTIO_VSOCK_OP_REQUEST);
 	return 0;
 }
@@ -94,15 +95,10 @@ static int refuse(struct vsock *s, const struct virtio_vsock_hdr *request)
 		.type = request->type,
 		.op = htole16(VIRTIO_VSOCK_OP_RST),
 	};
-	int ret;
+	uint32_t written;
 
-	memcpy(t_vload_buf(&s->vhost, TX, 0), &reset, sizeof(reset));
-	ret = t_vload_add(&s->vhost, TX, 0, sizeof(reset), false);
-	if (!ret)
-		ret = t_vload_kick(&s->vhost, TX);
-	if (!ret)
-		ret = t_vload_used(&s->vhost, TX, NULL);
-	return ret;
+	memcpy(t_vhost_buf(&s->vhost, TX), &reset, sizeof(reset));
+	return t_vhost_exchange(&s->vhost, TX, sizeof(reset), false, &written);
 }
 
 /* The socket must have been told. */
@@ -162,7 +158,7 @@ static void vsock_close(struct t_traffic *t)
 
 	if (!s)
 		return;
-	t_vload_close(&s->vhost);
+	t_vhost_close(&s->vhost);
 	free(s);
 }
 

@@ -9,6 +9,7 @@
 
 #include <linux/vhost.h>
 
+#include "t.h"
 #include "t_vhost.h"
 
 #define GPA UINT64_C(0x40000000)
@@ -122,6 +123,24 @@ int t_vhost_fds(struct t_vhost *v, unsigned int queue, int kick, int call)
 	return 0;
 }
 
+int t_vhost_start(struct t_vhost *v)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < T_VHOST_QUEUES_MAX && !ret; i++) {
+		struct t_vhost_queue *q = &v->queues[i];
+
+		q->kick = eventfd(0, EFD_CLOEXEC);
+		q->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (q->kick < 0 || q->call < 0)
+			return -errno;
+		ret = t_vhost_ring(v, i);
+		if (!ret)
+			ret = t_vhost_fds(v, i, q->kick, q->call);
+	}
+	return ret;
+}
+
 uint8_t *t_vhost_buf(struct t_vhost *v, unsigned int queue)
 {
 	struct t_vhost_queue *q = &v->queues[queue];
@@ -150,6 +169,29 @@ int t_vhost_kick(struct t_vhost *v, unsigned int queue)
 	if (eventfd_write(q->kick, 1))
 		return -errno;
 	q->kicks++;
+	return 0;
+}
+
+int t_vhost_exchange(struct t_vhost *v, unsigned int queue, uint32_t len, bool in,
+		     uint32_t *written)
+{
+	struct t_vhost_queue *q = &v->queues[queue];
+	int ret = t_vhost_add(v, queue, len, in);
+
+	if (ret >= 0)
+		ret = t_vhost_kick(v, queue);
+	if (ret)
+		return ret;
+	while ((ret = vring_drv_get(&q->drv, written)) == -EAGAIN) {
+		ret = t_poll_until(q->call, T_DEADLINE_MS);
+		if (ret)
+			return ret;
+		/* Before the ring is looked at again: what comes later calls again. */
+		t_vhost_calls(v, queue);
+	}
+	if (ret < 0)
+		return ret;
+	q->used++;
 	return 0;
 }
 

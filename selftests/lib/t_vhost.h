@@ -76,6 +76,9 @@ int t_vhost_ring(struct t_vhost *v, unsigned int queue);
 /** t_vhost_fds() - Give it the ring's eventfds; -1 for none. Likewise. */
 int t_vhost_fds(struct t_vhost *v, unsigned int queue, int kick, int call);
 
+/** t_vhost_start() - Give it all rings, with eventfds of their own. Likewise. */
+int t_vhost_start(struct t_vhost *v);
+
 /**
  * t_vhost_buf() - The next buffer
  * @v:		Device.
@@ -98,6 +101,19 @@ int t_vhost_add(struct t_vhost *v, unsigned int queue, uint32_t len, bool in);
 
 /** t_vhost_kick() - Write the kick eventfd; 0 or a negative errno. */
 int t_vhost_kick(struct t_vhost *v, unsigned int queue);
+
+/**
+ * t_vhost_exchange() - Make the next buffer available, kick, wait until it is used
+ * @v:		Device, with nothing available in this virtqueue.
+ * @queue:	Virtqueue.
+ * @len:	Bytes.
+ * @in:		The device writes it.
+ * @written:	How much it wrote.
+ *
+ * Return: 0, %-ETIMEDOUT, or another negative errno.
+ */
+int t_vhost_exchange(struct t_vhost *v, unsigned int queue, uint32_t len, bool in,
+		     uint32_t *written);
 
 /** t_vhost_wants_kick() - The device waits for a kick: it has done all there is. */
 bool t_vhost_wants_kick(struct t_vhost *v, unsigned int queue);
