@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <linux/vhost.h>
@@ -112,7 +113,9 @@ static int wait_refused(int fd)
 		return -ETIMEDOUT;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size))
 		return -errno;
-	return error == ECONNRESET ? 0 : -EPROTO;
+	if (!error)
+		return -EISCONN;
+	return error == ECONNRESET ? 0 : -error;
 }
 
 static int one_round(struct vsock *s)
@@ -122,13 +125,18 @@ static int one_round(struct vsock *s)
 		.svm_cid = (unsigned int)s->cid,
 		.svm_port = PORT,
 	};
+	/* The kernel's own patience, of 2 s, is less than a debug kernel may need. */
+	const struct timeval patience = { .tv_sec = T_DEADLINE_MS / 1000 };
 	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct virtio_vsock_hdr request = { 0 };
 	int ret;
 
 	if (fd < 0)
 		return -errno;
-	ret = connect(fd, (const struct sockaddr *)&to, sizeof(to)) ? -errno : -EPROTO;
+	ret = setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_CONNECT_TIMEOUT, &patience, sizeof(patience));
+	if (!ret)
+		ret = connect(fd, (const struct sockaddr *)&to, sizeof(to));
+	ret = ret ? -errno : -EISCONN;
 	if (ret == -EINPROGRESS)
 		ret = receive(s, &request);
 	if (!ret)
