@@ -469,7 +469,7 @@ static bool may_have_changed(FIXTURE_DATA(fuzz) * self)
 	return !op || op->flags & GENL_ADMIN_PERM;
 }
 
-TEST_F_TIMEOUT(fuzz, every_message_is_answered_and_a_refused_one_changes_nothing, 3000)
+TEST_F_TIMEOUT(fuzz, every_message_is_answered_and_a_refused_one_changes_nothing, 10000)
 {
 	uint64_t i, n = env_or("VRINGLAB_FUZZ_N", DEFAULT_N);
 	unsigned int spoilt;
