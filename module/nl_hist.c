@@ -8,6 +8,7 @@
 #include <net/genetlink.h>
 #include <net/netlink.h>
 
+#include "hist.h"
 #include "nl.h"
 
 const struct nla_policy vl_nl_hist_policy[VL_NL_HIST_MAX + 1] = {
@@ -32,7 +33,7 @@ static bool put_bucket(struct sk_buff *skb, unsigned int index, u64 count)
 bool vl_nl_put_hist(struct sk_buff *skb, u32 span, const struct vl_span_stats *sum)
 {
 	u64 count = vl_stats_count(sum);
-	unsigned int i;
+	unsigned int i, last;
 
 	if (nla_put_u32(skb, VRINGLAB_A_HIST_SPAN, span) ||
 	    nla_put_u64_64bit(skb, VRINGLAB_A_HIST_COUNT, count, VRINGLAB_A_HIST_PAD) ||
@@ -45,7 +46,8 @@ bool vl_nl_put_hist(struct sk_buff *skb, u32 span, const struct vl_span_stats *s
 	if (nla_put_u64_64bit(skb, VRINGLAB_A_HIST_MIN_NS, sum->min_ns, VRINGLAB_A_HIST_PAD) ||
 	    nla_put_u64_64bit(skb, VRINGLAB_A_HIST_MAX_NS, sum->max_ns, VRINGLAB_A_HIST_PAD))
 		return true;
-	for (i = 0; i < VRINGLAB_HIST_BUCKETS; i++)
+	last = vl_hist_index(sum->max_ns);
+	for (i = vl_hist_index(sum->min_ns); i <= last; i++)
 		if (sum->buckets[i] && put_bucket(skb, i, sum->buckets[i]))
 			return true;
 

@@ -66,6 +66,16 @@ static void add_counters(u64 counters[VL_COUNTERS], const struct vl_stats *stats
 		counters[i] += READ_ONCE(stats->counters[i]);
 }
 
+/* After the buckets. */
+static void add_bounds(struct vl_span_stats *sum, const struct vl_span_stats *s)
+{
+	/* Pairs with the one in vl_stats_span(). */
+	smp_rmb();
+	sum->sum_ns += READ_ONCE(s->sum_ns);
+	sum->min_ns = min(sum->min_ns, READ_ONCE(s->min_ns));
+	sum->max_ns = max(sum->max_ns, READ_ONCE(s->max_ns));
+}
+
 static void add_span(struct vl_span_stats *sum, const struct vl_span_stats *s)
 {
 	u64 min_ns = READ_ONCE(s->min_ns);
@@ -77,11 +87,7 @@ static void add_span(struct vl_span_stats *sum, const struct vl_span_stats *s)
 	last = vl_hist_index(READ_ONCE(s->max_ns));
 	for (i = vl_hist_index(min_ns); i <= last; i++)
 		sum->buckets[i] += READ_ONCE(s->buckets[i]);
-	/* Pairs with the one in vl_stats_span(). */
-	smp_rmb();
-	sum->sum_ns += READ_ONCE(s->sum_ns);
-	sum->min_ns = min(sum->min_ns, READ_ONCE(s->min_ns));
-	sum->max_ns = max(sum->max_ns, READ_ONCE(s->max_ns));
+	add_bounds(sum, s);
 }
 
 void vl_stats_add(struct vl_stats *sum, const struct vl_stats *stats)
@@ -104,29 +110,89 @@ void vl_stats_read_counters(const struct vl_vring *vring, u64 counters[VL_COUNTE
 		add_counters(counters, per_cpu_ptr(vring->stats, cpu));
 }
 
+/* Of all shares, the least and the greatest bucket that may have something. */
+struct reach {
+	int first;
+	int last;
+};
+
+static void widen(struct reach *reach, const struct vl_span_stats *s)
+{
+	u64 min_ns = READ_ONCE(s->min_ns);
+
+	if (min_ns == U64_MAX)
+		return;
+	reach->first = min_t(int, reach->first, vl_hist_index(min_ns));
+	reach->last = max_t(int, reach->last, vl_hist_index(READ_ONCE(s->max_ns)));
+}
+
+static void clear_buckets(struct vl_span_stats *sum, int first, int last)
+{
+	if (first <= last)
+		memset(&sum->buckets[first], 0, (last - first + 1) * sizeof(sum->buckets[0]));
+}
+
+static void add_reach(struct vl_span_stats *sum, const struct vl_span_stats *s,
+		      const struct reach *reach)
+{
+	int i;
+
+	if (READ_ONCE(s->min_ns) == U64_MAX)
+		return;
+	for (i = reach->first; i <= reach->last; i++)
+		sum->buckets[i] += READ_ONCE(s->buckets[i]);
+	add_bounds(sum, s);
+}
+
+/* What is recorded meanwhile may have moved them beyond the buckets that were read. */
+static void clear_beyond(struct vl_span_stats *sum, const struct reach *reach)
+{
+	if (sum->min_ns == U64_MAX)
+		return;
+	clear_buckets(sum, vl_hist_index(sum->min_ns), reach->first - 1);
+	clear_buckets(sum, reach->last + 1, vl_hist_index(sum->max_ns));
+}
+
+/*
+ * Most buckets of most histograms are empty, and there are thousands of them: only
+ * those from the minimum's to the maximum's are set.
+ */
+void vl_stats_read_span(const struct vl_vring *vring, enum vringlab_span span,
+			struct vl_span_stats *sum)
+{
+	const struct vl_span_stats *past = vring->past ? &vring->past->spans[span] : NULL;
+	struct reach reach = { VRINGLAB_HIST_BUCKETS, -1 };
+	int cpu;
+
+	sum->sum_ns = 0;
+	sum->min_ns = U64_MAX;
+	sum->max_ns = 0;
+	if (past)
+		widen(&reach, past);
+	for_each_possible_cpu(cpu)
+		widen(&reach, &per_cpu_ptr(vring->stats, cpu)->spans[span]);
+	clear_buckets(sum, reach.first, reach.last);
+
+	if (past)
+		add_reach(sum, past, &reach);
+	for_each_possible_cpu(cpu)
+		add_reach(sum, &per_cpu_ptr(vring->stats, cpu)->spans[span], &reach);
+	clear_beyond(sum, &reach);
+}
+
 /*
  * Return: how many spans were recorded, the sum of all buckets
  */
 u64 vl_stats_count(const struct vl_span_stats *s)
 {
 	u64 count = 0;
-	int i;
+	int i, last;
 
-	for (i = 0; i < VRINGLAB_HIST_BUCKETS; i++)
+	if (s->min_ns == U64_MAX)
+		return 0;
+	last = vl_hist_index(s->max_ns);
+	for (i = vl_hist_index(s->min_ns); i <= last; i++)
 		count += s->buckets[i];
 
 	return count;
-}
-
-void vl_stats_read_span(const struct vl_vring *vring, enum vringlab_span span,
-			struct vl_span_stats *sum)
-{
-	int cpu;
-
-	memset(sum, 0, sizeof(*sum));
-	sum->min_ns = U64_MAX;
-	if (vring->past)
-		add_span(sum, &vring->past->spans[span]);
-	for_each_possible_cpu(cpu)
-		add_span(sum, &per_cpu_ptr(vring->stats, cpu)->spans[span]);
 }
