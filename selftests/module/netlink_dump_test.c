@@ -257,9 +257,9 @@ static int times_of_each(FIXTURE_DATA(dump) * self, const struct vlnl_hist *hist
 	unsigned int times[NR_STABLE] = { 0 };
 	int i, j;
 
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++, hists = vlnl_hist_next(hists))
 		for (j = 0; j < NR_STABLE; j++)
-			times[j] += self->stable[j].id == hists[i].vring_id;
+			times[j] += self->stable[j].id == hists->vring_id;
 	for (j = 1; j < NR_STABLE; j++)
 		if (times[j] != times[0])
 			return -1;

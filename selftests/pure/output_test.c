@@ -11,6 +11,7 @@
 #include <vringlab/err.h>
 
 /* The command is no library; found beside user/include. */
+#include "../vringlab/line.c"
 #include "../vringlab/output.c"
 #include "../vringlab/output_json.c"
 #include "../vringlab/output_text.c"
@@ -608,14 +609,25 @@ FIXTURE(join)
 {
 	struct vlnl_vring vrings[3];
 	struct vlnl_counters counters[3];
-	struct vlnl_hist hists[2];
+	struct vlnl_hist hists[3];
 	struct answers answers;
 	struct report report;
 	struct vl_err err;
 };
 
+/* As short as it is; returns where the next one goes. */
+static void *put_packed(void *at, uint32_t vring_id, uint32_t span, unsigned int nr_buckets)
+{
+	struct vlnl_hist hist = { .vring_id = vring_id, .span = span };
+
+	hist.hist.nr_buckets = nr_buckets;
+	return mempcpy(at, &hist, vlnl_hist_size(&hist));
+}
+
 FIXTURE_SETUP(join)
 {
+	void *end;
+
 	memset(self, 0, sizeof(*self));
 	self->vrings[0] = (struct vlnl_vring){ .id = 3, .label = "net" };
 	self->vrings[1] = (struct vlnl_vring){ .id = 7, .label = "net" };
@@ -625,16 +637,17 @@ FIXTURE_SETUP(join)
 		self->counters[i].vring_id = self->vrings[i].id;
 		self->counters[i].value[0] = self->vrings[i].id;
 	}
-	self->hists[0] = (struct vlnl_hist){ .vring_id = 7, .span = VRINGLAB_SPAN_WAKE_CALL };
+	end = put_packed(self->hists, 7, VRINGLAB_SPAN_WAKE_CALL, 2);
 	/* Of a newer module. */
-	self->hists[1] = (struct vlnl_hist){ .vring_id = 7, .span = VLNL_NR_SPANS };
+	end = put_packed(end, 7, VLNL_NR_SPANS, 3);
+	put_packed(end, 9, VRINGLAB_SPAN_KICK_WAKE, 1);
 	self->answers = (struct answers){
 		.vrings = self->vrings,
 		.counters = self->counters,
 		.hists = self->hists,
 		.nr_vrings = 3,
 		.nr_counters = 3,
-		.nr_hists = 2,
+		.nr_hists = 3,
 	};
 }
 
@@ -657,6 +670,9 @@ TEST_F(join, all_are_wanted_by_default)
 	EXPECT_EQ(3u, self->report.vrings[0].counters.value[0]);
 	EXPECT_EQ(NULL, self->report.vrings[0].spans[VRINGLAB_SPAN_WAKE_CALL]);
 	EXPECT_EQ(&self->hists[0].hist, self->report.vrings[1].spans[VRINGLAB_SPAN_WAKE_CALL]);
+	EXPECT_EQ(NULL, self->report.vrings[1].spans[VRINGLAB_SPAN_KICK_WAKE]);
+	ASSERT_NE(NULL, self->report.vrings[2].spans[VRINGLAB_SPAN_KICK_WAKE]);
+	EXPECT_EQ(1u, self->report.vrings[2].spans[VRINGLAB_SPAN_KICK_WAKE]->nr_buckets);
 }
 
 TEST_F(join, label_may_name_several)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <inttypes.h>
+#include <string.h>
 
 #include <json-c/json.h>
 
 #include <vringlab/err.h>
 
+#include "line.h"
 #include "output.h"
 
 const char *output_time(char *buf, uint64_t ns, bool plain)
@@ -15,8 +16,11 @@ const char *output_time(char *buf, uint64_t ns, bool plain)
 		uint64_t ns;
 	} units[] = { { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
 
+	char *end;
+
 	if (plain || ns < 1000) {
-		snprintf(buf, OUTPUT_TIME_SIZE, "%" PRIu64 "%s", ns, plain ? "" : "ns");
+		end = line_digits(buf, ns);
+		strcpy(end, plain ? "" : "ns");
 		return buf;
 	}
 	/* The first unit and number of decimals that need no more than 3 digits. */
@@ -29,12 +33,14 @@ const char *output_time(char *buf, uint64_t ns, bool plain)
 
 			if (steps >= 1000 && (u < 2 || decimals))
 				continue;
+			end = line_digits(buf, steps / power);
 			if (decimals)
-				snprintf(buf, OUTPUT_TIME_SIZE, "%" PRIu64 ".%0*" PRIu64 "%s",
-					 steps / power, decimals, steps % power, units[u].name);
-			else
-				snprintf(buf, OUTPUT_TIME_SIZE, "%" PRIu64 "%s", steps,
-					 units[u].name);
+				*end++ = '.';
+			if (decimals == 2)
+				*end++ = (char)('0' + steps % 100 / 10);
+			if (decimals)
+				*end++ = (char)('0' + steps % 10);
+			strcpy(end, units[u].name);
 			return buf;
 		}
 	}

@@ -4,6 +4,7 @@
 
 #include <vringlab/err.h>
 
+#include "line.h"
 #include "output.h"
 #include "report.h"
 
@@ -11,30 +12,53 @@
 #define HIST_ROWS 18u
 #define BAR_WIDTH 38u
 
-static void print_device(FILE *f, const struct vlnl_vring *v)
+static void add_number(struct line *line, const char *text, uint64_t value)
 {
-	if (v->device)
-		fprintf(f, ", queue %" PRIu32 " of device %" PRIu32, v->queue, v->device);
-	if (v->size)
-		fprintf(f, ", size %" PRIu32, v->size);
-	if (v->owner_pid)
-		fprintf(f, "\n#   of %s, pid %" PRIu32, v->owner_comm, v->owner_pid);
+	line_text(line, text);
+	line_number(line, value);
+}
+
+static void print_owner(FILE *f, const struct vlnl_vring *v)
+{
+	struct line line = { .len = 0 };
+
+	if (!v->owner_pid && !v->vm)
+		return;
+	line_text(&line, "#  ");
+	if (v->owner_pid) {
+		line_text(&line, " of ");
+		line_text(&line, v->owner_comm);
+		add_number(&line, ", pid ", v->owner_pid);
+	}
 	if (v->vm)
-		fprintf(f, "%s VM %" PRIu32, v->owner_pid ? "," : "\n#  ", v->vm);
+		add_number(&line, v->owner_pid ? ", VM " : " VM ", v->vm);
 	if (v->vm && v->vcpu >= 0)
-		fprintf(f, ", last interrupt to vCPU %" PRId64, v->vcpu);
+		add_number(&line, ", last interrupt to vCPU ", (uint64_t)v->vcpu);
+	line_end(&line, f);
 }
 
 static void print_identity(FILE *f, const struct vlnl_vring *v)
 {
-	fprintf(f, "# vring %" PRIu32 " '%s': %s back-end", v->id, v->label,
-		vlnl_backend_name(v->backend));
+	struct line line = { .len = 0 };
+
+	add_number(&line, "# vring ", v->id);
+	line_text(&line, " '");
+	line_text(&line, v->label);
+	line_text(&line, "': ");
+	line_text(&line, vlnl_backend_name(v->backend));
+	line_text(&line, " back-end");
 	if (v->pid)
-		fprintf(f, ", pid %" PRIu32, v->pid);
+		add_number(&line, ", pid ", v->pid);
 	if (v->persist)
-		fputs(", persistent", f);
-	print_device(f, v);
-	fputc('\n', f);
+		line_text(&line, ", persistent");
+	if (v->device) {
+		add_number(&line, ", queue ", v->queue);
+		add_number(&line, " of device ", v->device);
+	}
+	if (v->size)
+		add_number(&line, ", size ", v->size);
+	line_end(&line, f);
+	print_owner(f, v);
 }
 
 /* Where kicks come from and calls go to, one a line. */
@@ -72,9 +96,11 @@ static void print_time(FILE *f, const struct report *report, const struct report
 
 static void print_counters(FILE *f, const struct vlnl_counters *c, bool all)
 {
+	struct line line = { .len = 0 };
 	unsigned int hidden = 0;
 
-	fprintf(f, "# %-14s %12s  %s\n", "counter", "count", "what");
+	line_text(&line, "# counter               count  what");
+	line_end(&line, f);
 	for (unsigned int i = 0; i < VLNL_NR_COUNTERS; i++) {
 		const struct vlnl_counter_info *info = &vlnl_counter_info[i];
 
@@ -84,41 +110,52 @@ static void print_counters(FILE *f, const struct vlnl_counters *c, bool all)
 			hidden++;
 			continue;
 		}
-		fprintf(f, "%-16s %12" PRIu64 "  %s\n", info->name, c->value[i], info->doc);
+		line_left(&line, info->name, 16);
+		line_column_number(&line, c->value[i], 13);
+		line_text(&line, "  ");
+		line_text(&line, info->doc);
+		line_end(&line, f);
 	}
-	if (hidden)
-		fprintf(f, "# %u more are 0 (--all shows them)\n", hidden);
+	if (!hidden)
+		return;
+	add_number(&line, "# ", hidden);
+	line_text(&line, " more are 0 (--all shows them)");
+	line_end(&line, f);
+}
+
+static void add_time(struct line *line, const struct vl_hist *h, uint64_t time_ns, bool ns)
+{
+	char buf[OUTPUT_TIME_SIZE];
+
+	line_column(line, h->count ? output_time(buf, time_ns, ns) : "-", 9);
 }
 
 static void print_span(FILE *f, unsigned int span, const struct vl_hist *h, bool ns)
 {
-	static const unsigned int ppm[] = {
-#define QUANTILE_PPM(name, ppm_) ppm_,
-		OUTPUT_QUANTILES(QUANTILE_PPM)
-#undef QUANTILE_PPM
-	};
-	char buf[OUTPUT_TIME_SIZE];
+	struct line line = { .len = 0 };
 
-	fprintf(f, "%-13s %11" PRIu64, vlnl_span_name(span), h->count);
-	if (!h->count) {
-		for (size_t i = 0; i < sizeof(ppm) / sizeof(ppm[0]) + 2; i++)
-			fprintf(f, " %8s", "-");
-		fputc('\n', f);
-		return;
-	}
-	fprintf(f, " %8s", output_time(buf, h->min, ns));
-	for (size_t i = 0; i < sizeof(ppm) / sizeof(ppm[0]); i++)
-		fprintf(f, " %8s", output_time(buf, vl_hist_quantile(h, ppm[i]), ns));
-	fprintf(f, " %8s\n", output_time(buf, h->max, ns));
+	line_left(&line, vlnl_span_name(span), 13);
+	line_column_number(&line, h->count, 12);
+	add_time(&line, h, h->min, ns);
+#define ADD_QUANTILE(name, ppm) add_time(&line, h, vl_hist_quantile(h, ppm), ns);
+	OUTPUT_QUANTILES(ADD_QUANTILE)
+#undef ADD_QUANTILE
+	add_time(&line, h, h->max, ns);
+	line_end(&line, f);
 }
 
 static void print_spans(FILE *f, const struct report_vring *rv, bool ns)
 {
-	fprintf(f, "# %-11s %11s %8s", ns ? "span (ns)" : "span", "count", "min");
-#define QUANTILE_HEAD(name, ppm) fprintf(f, " %8s", name);
-	OUTPUT_QUANTILES(QUANTILE_HEAD)
-#undef QUANTILE_HEAD
-	fprintf(f, " %8s\n", "max");
+	struct line line = { .len = 0 };
+
+	line_text(&line, ns ? "# span (ns)  " : "# span       ");
+	line_column(&line, "count", 12);
+	line_column(&line, "min", 9);
+#define ADD_QUANTILE_HEAD(name, ppm) line_column(&line, name, 9);
+	OUTPUT_QUANTILES(ADD_QUANTILE_HEAD)
+#undef ADD_QUANTILE_HEAD
+	line_column(&line, "max", 9);
+	line_end(&line, f);
 	for (unsigned int s = 0; s < VLNL_NR_SPANS; s++)
 		if (rv->spans[s])
 			print_span(f, s, rv->spans[s], ns);

@@ -13,7 +13,7 @@
 struct answers {
 	struct vlnl_vring *vrings;
 	struct vlnl_counters *counters;
-	struct vlnl_hist *hists;
+	struct vlnl_hist *hists; /* packed */
 	struct vlnl_probe *probes;
 	struct vlnl_threshold *thresholds;
 	struct report_time *times;
@@ -100,10 +100,14 @@ static int read_all_time(struct vlnl *nl, struct answers *a, struct vl_err *err)
 	return 0;
 }
 
-static void take_interval(struct answers *a, const struct vlnl_interval *interval)
+/* @end: of the histograms so far. */
+static void take_interval(struct answers *a, const struct vlnl_interval *interval, char **end)
 {
-	memcpy(a->hists + a->nr_hists, interval->hists,
-	       interval->nr_hists * sizeof(interval->hists[0]));
+	for (unsigned int i = 0; i < interval->nr_hists; i++) {
+		const struct vlnl_hist *h = &interval->hists[i];
+
+		*end = mempcpy(*end, h, vlnl_hist_size(h));
+	}
 	a->nr_hists += interval->nr_hists;
 	a->times[a->nr_counters] = (struct report_time){ interval->begin_ns, interval->end_ns };
 	a->counters[a->nr_counters++] = interval->counters;
@@ -113,17 +117,19 @@ static int read_intervals(struct vlnl *nl, struct answers *a, bool reset, struct
 {
 	size_t nr = a->nr_vrings ? a->nr_vrings : 1;
 	struct vlnl_interval *interval = malloc(sizeof(*interval));
+	char *end;
 	int ret = 0;
 
 	a->counters = calloc(nr, sizeof(*a->counters));
 	a->hists = calloc(nr * VLNL_NR_SPANS, sizeof(*a->hists));
+	end = (char *)a->hists;
 	a->times = calloc(nr, sizeof(*a->times));
 	if (!interval || !a->counters || !a->hists || !a->times)
 		ret = vl_err_set(err, -ENOMEM, "no memory for %d vrings", a->nr_vrings);
 	for (int i = 0; !ret && i < a->nr_vrings; i++) {
 		ret = vlnl_interval_get(nl, a->vrings[i].id, reset, interval, err);
 		if (!ret)
-			take_interval(a, interval);
+			take_interval(a, interval, &end);
 		/* Deleted meanwhile: left out. */
 		if (ret == -ENOENT)
 			ret = 0;
@@ -168,7 +174,8 @@ static int answers_read(struct answers *a, const char *which, enum report_period
 /* Where the answers are at, which all go by rising ids. */
 struct place {
 	int counters;
-	int hists;
+	struct vlnl_hist *hist;
+	int hists; /* before it */
 };
 
 static int find_counters(const struct answers *a, struct place *at, uint32_t id)
@@ -182,21 +189,17 @@ static int find_counters(const struct answers *a, struct place *at, uint32_t id)
 
 static void join_hists(struct report_vring *rv, const struct answers *a, struct place *at)
 {
-	while (at->hists < a->nr_hists && a->hists[at->hists].vring_id < rv->vring.id)
-		at->hists++;
-	for (int i = at->hists; i < a->nr_hists; i++) {
-		struct vlnl_hist *h = &a->hists[i];
-
-		if (h->vring_id != rv->vring.id)
+	for (; at->hists < a->nr_hists; at->hists++, at->hist = vlnl_hist_next(at->hist)) {
+		if (at->hist->vring_id > rv->vring.id)
 			break;
-		if (h->span < VLNL_NR_SPANS)
-			rv->spans[h->span] = &h->hist;
+		if (at->hist->vring_id == rv->vring.id && at->hist->span < VLNL_NR_SPANS)
+			rv->spans[at->hist->span] = &at->hist->hist;
 	}
 }
 
 static int join(struct report *r, const struct answers *a, struct vl_err *err)
 {
-	struct place at = { 0 };
+	struct place at = { .hist = a->hists };
 
 	r->vrings = calloc(a->nr_vrings ? a->nr_vrings : 1, sizeof(*r->vrings));
 	if (!r->vrings)

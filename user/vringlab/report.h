@@ -60,7 +60,7 @@ struct report_vring {
  * @thresholds:	The module's thresholds.
  * @nr_thresholds: Count.
  * @discover:	Whether it looks for vrings.
- * @hists:	What @vrings point into.
+ * @hists:	What @vrings point into, packed.
  */
 struct report {
 	enum report_period period;

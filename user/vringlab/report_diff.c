@@ -3,6 +3,7 @@
  * What was between two reports.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,7 +54,10 @@ static void copy_vring(struct report_vring *copy, const struct report_vring *rv,
 	for (unsigned int s = 0; s < VLNL_NR_SPANS; s++) {
 		if (!rv->spans[s])
 			continue;
-		(*hists)->hist = *rv->spans[s];
+		/* Those that are packed end with their last bucket. */
+		memcpy(&(*hists)->hist, rv->spans[s],
+		       offsetof(struct vl_hist, buckets) +
+			       rv->spans[s]->nr_buckets * sizeof(rv->spans[s]->buckets[0]));
 		copy->spans[s] = &(*hists)++->hist;
 	}
 }

@@ -9,6 +9,7 @@
 #define VRINGLAB_NL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -524,9 +525,30 @@ int vlnl_hist_get(struct vlnl *nl, uint32_t id, enum vringlab_span span, struct 
 		  struct vl_err *err);
 
 /**
+ * vlnl_hist_size() - The bytes that a histogram has of struct vlnl_hist
+ * @hist:	Histogram; its buckets beyond those in use may not exist.
+ */
+static inline size_t vlnl_hist_size(const struct vlnl_hist *hist)
+{
+	return offsetof(struct vlnl_hist, hist.buckets) +
+	       hist->hist.nr_buckets * sizeof(hist->hist.buckets[0]);
+}
+
+/**
+ * vlnl_hist_next() - Where the next of packed histograms is
+ * @hist:	The one before.
+ */
+static inline struct vlnl_hist *vlnl_hist_next(const struct vlnl_hist *hist)
+{
+	return (struct vlnl_hist *)((char *)(uintptr_t)hist + vlnl_hist_size(hist));
+}
+
+/**
  * vlnl_hist_dump() - Read the histograms of all spans of all virtqueues
  * @nl:		Client.
- * @hists:	Set on success to an array that the caller frees with free().
+ * @hists:	Set on success to the first, which the caller frees with free(); to the
+ *		others leads vlnl_hist_next(). Each is as long as vlnl_hist_size(), for
+ *		there can be thousands, and most of their buckets are empty.
  * @err:	What went wrong, may be NULL.
  *
  * Return: as vlnl_vring_dump().

@@ -13,11 +13,13 @@
 /* How often a dump is begun again because the list changed meanwhile. */
 #define DUMP_TRIES 8
 
-/* An array that grows with the answers of a dump. */
+/* What grows with the answers of a dump. */
 struct array {
 	vlnl_answer_fn parse; /* writes one item */
 	size_t item_size;
+	size_t (*used_size)(const void *item); /* of items that are not all as long */
 	size_t nr;
+	size_t used;
 	size_t room;
 	char *items;
 };
@@ -25,21 +27,25 @@ struct array {
 static int append(const struct nlmsghdr *nlh, void *data, struct vl_err *err)
 {
 	struct array *a = data;
+	void *item;
 	int ret;
 
-	if (a->nr == a->room) {
-		size_t room = a->room ? 2 * a->room : 16;
-		char *items = reallocarray(a->items, room, a->item_size);
+	if (a->room - a->used < a->item_size) {
+		size_t room = a->room ? 2 * a->room : 16 * a->item_size;
+		char *items = realloc(a->items, room);
 
 		if (!items)
-			return vl_err_set(err, -ENOMEM, "no memory for %zu entries", room);
+			return vl_err_set(err, -ENOMEM, "no memory for %zu entries", a->nr + 1);
 		a->items = items;
 		a->room = room;
 	}
-	ret = a->parse(nlh, a->items + a->nr * a->item_size, err);
-	if (!ret)
-		a->nr++;
-	return ret;
+	item = a->items + a->used;
+	ret = a->parse(nlh, item, err);
+	if (ret)
+		return ret;
+	a->used += a->used_size ? a->used_size(item) : a->item_size;
+	a->nr++;
+	return 0;
 }
 
 /* Returns the number of items; *items is the caller's to free. */
@@ -53,6 +59,7 @@ static int dump(struct vlnl *nl, uint8_t cmd, const char *what, struct array *a,
 			vlnl_request(nl, nl->family, cmd, VRINGLAB_FAMILY_VERSION, NLM_F_DUMP);
 
 		a->nr = 0;
+		a->used = 0;
 		ret = vlnl_transact(nl, nlh, append, a, err);
 	}
 	if (ret) {
@@ -113,9 +120,18 @@ int vlnl_counters_dump(struct vlnl *nl, struct vlnl_counters **counters, struct 
 	return dump(nl, VRINGLAB_CMD_COUNTERS_GET, "counters", &a, (void **)counters, err);
 }
 
+static size_t hist_size(const void *item)
+{
+	return vlnl_hist_size(item);
+}
+
 int vlnl_hist_dump(struct vlnl *nl, struct vlnl_hist **hists, struct vl_err *err)
 {
-	struct array a = { .parse = parse_hist, .item_size = sizeof(**hists) };
+	struct array a = {
+		.parse = parse_hist,
+		.item_size = sizeof(**hists),
+		.used_size = hist_size,
+	};
 
 	return dump(nl, VRINGLAB_CMD_HIST_GET, "histograms", &a, (void **)hists, err);
 }

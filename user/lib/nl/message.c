@@ -12,6 +12,7 @@
 #include <vringlab/err.h>
 #include <vringlab/nl_message.h>
 
+#include "attr.h"
 #include "internal.h"
 
 #define GENL_OFFSET sizeof(struct genlmsghdr)
@@ -22,15 +23,14 @@ static int missing(const char *name, struct vl_err *err)
 			  name);
 }
 
-/* A message shorter than its headers has no attributes: libmnl compares signed. */
+/* A message shorter than its headers has no attributes: attr_ok() compares signed. */
 static void index_attrs(const struct nlmsghdr *nlh, const struct nlattr **tb, unsigned int max)
 {
 	const struct nlattr *attr;
 
 	memset(tb, 0, (max + 1) * sizeof(*tb));
-	mnl_attr_for_each(attr, nlh, GENL_OFFSET)
-		if (mnl_attr_get_type(attr) <= max)
-			tb[mnl_attr_get_type(attr)] = attr;
+	attr_for_each(attr, nlh, GENL_OFFSET) if (attr_type(attr) <= max)
+		tb[attr_type(attr)] = attr;
 }
 
 static void index_nested(const struct nlattr *nest, const struct nlattr **tb, unsigned int max)
@@ -38,25 +38,17 @@ static void index_nested(const struct nlattr *nest, const struct nlattr **tb, un
 	const struct nlattr *attr;
 
 	memset(tb, 0, (max + 1) * sizeof(*tb));
-	mnl_attr_for_each_nested(attr, nest)
-		if (mnl_attr_get_type(attr) <= max)
-			tb[mnl_attr_get_type(attr)] = attr;
+	attr_for_each_nested(attr, nest) if (attr_type(attr) <= max) tb[attr_type(attr)] = attr;
 }
 
 static int get_u32(const struct nlattr *attr, const char *name, uint32_t *value, struct vl_err *err)
 {
-	if (!attr || mnl_attr_get_payload_len(attr) != sizeof(*value))
-		return missing(name, err);
-	*value = mnl_attr_get_u32(attr);
-	return 0;
+	return attr_get(attr, value, sizeof(*value)) ? 0 : missing(name, err);
 }
 
 static int get_u64(const struct nlattr *attr, const char *name, uint64_t *value, struct vl_err *err)
 {
-	if (!attr || mnl_attr_get_payload_len(attr) != sizeof(*value))
-		return missing(name, err);
-	*value = mnl_attr_get_u64(attr);
-	return 0;
+	return attr_get(attr, value, sizeof(*value)) ? 0 : missing(name, err);
 }
 
 static int get_string(const struct nlattr *attr, const char *name, char *value, size_t size,
@@ -79,9 +71,8 @@ static unsigned int attr_at(const struct nlmsghdr *request, size_t header, uint3
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, request, header)
-		if ((const char *)attr - (const char *)request == offset)
-			return mnl_attr_get_type(attr);
+	attr_for_each(attr, request, header) if ((const char *)attr - (const char *)request ==
+						 offset) return attr_type(attr);
 	return 0;
 }
 
@@ -128,9 +119,8 @@ int vlnl_parse_ack_after(const struct nlmsghdr *nlh, const struct nlmsghdr *requ
 			offset += MNL_ALIGN(mnl_nlmsg_get_payload_len(&ack->msg));
 	}
 	if (nlh->nlmsg_flags & NLM_F_ACK_TLVS && mnl_nlmsg_get_payload_len(nlh) >= offset)
-		mnl_attr_for_each(attr, nlh, offset)
-			if (mnl_attr_get_type(attr) <= NLMSGERR_ATTR_MAX)
-				tb[mnl_attr_get_type(attr)] = attr;
+		attr_for_each(attr, nlh, offset) if (attr_type(attr) <= NLMSGERR_ATTR_MAX)
+			tb[attr_type(attr)] = attr;
 	return set_ack_err(code, tb, request, header, err);
 }
 
@@ -186,12 +176,12 @@ static int get_facts(const struct nlmsghdr *nlh, struct vlnl_vring *v, struct vl
 	const struct nlattr *attr;
 	int ret = 0;
 
-	mnl_attr_for_each(attr, nlh, GENL_OFFSET) {
-		if (mnl_attr_get_type(attr) == VRINGLAB_A_VRING_IOEVENTFD &&
+	attr_for_each(attr, nlh, GENL_OFFSET)
+	{
+		if (attr_type(attr) == VRINGLAB_A_VRING_IOEVENTFD &&
 		    v->nr_ioeventfds < VLNL_FACTS_MAX)
 			ret = get_ioeventfd(attr, &v->ioeventfds[v->nr_ioeventfds++], err);
-		if (mnl_attr_get_type(attr) == VRINGLAB_A_VRING_IRQFD &&
-		    v->nr_gsis < VLNL_FACTS_MAX)
+		if (attr_type(attr) == VRINGLAB_A_VRING_IRQFD && v->nr_gsis < VLNL_FACTS_MAX)
 			ret = get_gsi(attr, &v->gsis[v->nr_gsis++], err);
 		if (ret)
 			return ret;
@@ -380,16 +370,15 @@ int vlnl_parse_hist(const struct nlmsghdr *nlh, struct vlnl_hist *hist, struct v
 		ret = parse_hist_head(tb, &h, err);
 	if (ret)
 		return ret;
-	mnl_attr_for_each(attr, nlh, GENL_OFFSET) {
-		if (mnl_attr_get_type(attr) != VRINGLAB_A_HIST_BUCKET)
+	attr_for_each(attr, nlh, GENL_OFFSET)
+	{
+		if (attr_type(attr) != VRINGLAB_A_HIST_BUCKET)
 			continue;
 		ret = add_bucket(&h.hist, attr, err);
 		if (ret)
 			return ret;
 	}
-	memcpy(hist, &h,
-	       offsetof(struct vlnl_hist, hist.buckets) +
-		       h.hist.nr_buckets * sizeof(h.hist.buckets[0]));
+	memcpy(hist, &h, vlnl_hist_size(&h));
 	return 0;
 }
 
@@ -401,9 +390,8 @@ static int parse_nested_hist(const struct nlattr *nest, struct vlnl_hist *h, str
 
 	index_nested(nest, tb, VRINGLAB_A_HIST_MAX);
 	ret = parse_hist_head(tb, h, err);
-	mnl_attr_for_each_nested(attr, nest)
-		if (!ret && mnl_attr_get_type(attr) == VRINGLAB_A_HIST_BUCKET)
-			ret = add_bucket(&h->hist, attr, err);
+	attr_for_each_nested(attr, nest) if (!ret && attr_type(attr) == VRINGLAB_A_HIST_BUCKET)
+		ret = add_bucket(&h->hist, attr, err);
 	return ret;
 }
 
@@ -424,10 +412,11 @@ static int parse_interval_hists(const struct nlmsghdr *nlh, struct vlnl_interval
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, nlh, GENL_OFFSET) {
+	attr_for_each(attr, nlh, GENL_OFFSET)
+	{
 		struct vlnl_hist *h = &interval->hists[interval->nr_hists];
 
-		if (mnl_attr_get_type(attr) != VRINGLAB_A_INTERVAL_HIST ||
+		if (attr_type(attr) != VRINGLAB_A_INTERVAL_HIST ||
 		    interval->nr_hists == VLNL_NR_SPANS)
 			continue;
 		if (parse_nested_hist(attr, h, err))
@@ -522,8 +511,9 @@ static int parse_hops(const struct nlmsghdr *nlh, uint32_t *hops, struct vl_err 
 	const struct nlattr *attr;
 	uint32_t hop = 0;
 
-	mnl_attr_for_each(attr, nlh, GENL_OFFSET) {
-		if (mnl_attr_get_type(attr) != VRINGLAB_A_PROBE_HOP)
+	attr_for_each(attr, nlh, GENL_OFFSET)
+	{
+		if (attr_type(attr) != VRINGLAB_A_PROBE_HOP)
 			continue;
 		if (get_u32(attr, "hop", &hop, err))
 			return -EPROTO;
@@ -639,8 +629,9 @@ int vlnl_parse_vcpu(const struct nlmsghdr *nlh, struct vlnl_vcpu *vcpu, struct v
 	ret = parse_vcpu_head(tb, &v, err);
 	if (ret)
 		return ret;
-	mnl_attr_for_each(attr, nlh, GENL_OFFSET) {
-		if (mnl_attr_get_type(attr) != VRINGLAB_A_VCPU_EXIT_REASON)
+	attr_for_each(attr, nlh, GENL_OFFSET)
+	{
+		if (attr_type(attr) != VRINGLAB_A_VCPU_EXIT_REASON)
 			continue;
 		ret = add_reason(&v, attr, err);
 		if (ret)
