@@ -201,7 +201,8 @@ static noinline void accepted_later(u32 vcpu_id, u8 vector)
 /* Most interrupts are none of ours: timers, IPIs, another VMM's. */
 void vl_on_kvm_apic_accept_irq(void *data, u32 apicid, u16 dm, u16 tm, u8 vec)
 {
-	if (current->in_eventfd)
+	/* With PREEMPT_RT, interrupts come in the midst of a signal, and are not its. */
+	if (current->in_eventfd && !(IS_ENABLED(CONFIG_PREEMPT_RT) && in_hardirq()))
 		accepted_at_once(apicid, vec);
 	else if (current->flags & PF_WQ_WORKER)
 		accepted_later(apicid, vec);

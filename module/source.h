@@ -7,7 +7,8 @@
  * note at the eventfd.
  *
  * An address is looked up once, by its symbol, and remembered. There are few: a
- * handful of call sites signal eventfds.
+ * handful of call sites signal eventfds. Two that share a place in the table are
+ * looked up again and again: it is large, so that this hardly is.
  */
 #ifndef _VRINGLAB_SOURCE_H
 #define _VRINGLAB_SOURCE_H
@@ -24,7 +25,7 @@
  * has its upper bits set; the low end of the shifted word holds the source.
  */
 #define VL_SOURCE_BITS 3
-#define VL_SOURCES_BITS 6
+#define VL_SOURCES_BITS 10
 
 extern unsigned long vl_sources[1 << VL_SOURCES_BITS];
 
