@@ -34,6 +34,7 @@ bench_attach()
 			emit pair "attach-$kernel-$name" "${line% *}" "${line#* }"
 		done < <(awk -F '\t' -v name="$name" '$2 == name { print $3, $4 }' <<<"$out")
 		[ "$status" -eq 0 ] ||
-			emit fail "attach-$kernel-$name" "exit status $status of scripts/vm; see $log"
+			emit fail "attach-$kernel-$name" \
+				"exit status $status of scripts/vm; see $log"
 	done
 }

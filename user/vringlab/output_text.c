@@ -123,12 +123,27 @@ static void print_counters(FILE *f, const struct vlnl_counters *c, bool all)
 	line_end(&line, f);
 }
 
-static void add_time(struct line *line, const struct vl_hist *h, uint64_t time_ns, bool ns)
+static void add_time(struct line *line, uint64_t time_ns, bool ns)
 {
 	char buf[OUTPUT_TIME_SIZE];
 
-	line_column(line, h->count ? output_time(buf, time_ns, ns) : "-", 9);
+	line_column(line, output_time(buf, time_ns, ns), 9);
 }
+
+static void add_times(struct line *line, const struct vl_hist *h, bool ns)
+{
+	add_time(line, h->min, ns);
+#define ADD_QUANTILE(name, ppm) add_time(line, vl_hist_quantile(h, ppm), ns);
+	OUTPUT_QUANTILES(ADD_QUANTILE)
+#undef ADD_QUANTILE
+	add_time(line, h->max, ns);
+}
+
+/* As many columns as add_times() has. */
+#define NO_TIME "        -"
+#define NO_QUANTILE(name, ppm) NO_TIME
+static const char no_times[] = NO_TIME OUTPUT_QUANTILES(NO_QUANTILE) NO_TIME;
+#undef NO_QUANTILE
 
 static void print_span(FILE *f, unsigned int span, const struct vl_hist *h, bool ns)
 {
@@ -136,11 +151,10 @@ static void print_span(FILE *f, unsigned int span, const struct vl_hist *h, bool
 
 	line_left(&line, vlnl_span_name(span), 13);
 	line_column_number(&line, h->count, 12);
-	add_time(&line, h, h->min, ns);
-#define ADD_QUANTILE(name, ppm) add_time(&line, h, vl_hist_quantile(h, ppm), ns);
-	OUTPUT_QUANTILES(ADD_QUANTILE)
-#undef ADD_QUANTILE
-	add_time(&line, h, h->max, ns);
+	if (h->count)
+		add_times(&line, h, ns);
+	else
+		line_text(&line, no_times);
 	line_end(&line, f);
 }
 
