@@ -398,7 +398,7 @@ static int attach_shared(struct probe *p)
 	unsigned int i = 0;
 	int ret;
 
-	BUILD_BUG_ON(PROBES > ARRAY_SIZE(shared) / 2);
+	BUILD_BUG_ON(ARRAY_SIZE(shared) < 2 * PROBES);
 
 	do
 		slot = shared_slot(p->addr, i++);
@@ -541,7 +541,7 @@ static void detach_later(struct work_struct *work)
 
 static DECLARE_WORK(detach_work, detach_later);
 
-static int get(struct netlink_ext_ack *extack)
+static int get_locked(struct netlink_ext_ack *extack)
 {
 	lockdep_assert_held(&hooks_lock);
 
@@ -565,7 +565,7 @@ int vl_hooks_get(struct netlink_ext_ack *extack)
 	int ret;
 
 	mutex_lock(&hooks_lock);
-	ret = get(extack);
+	ret = get_locked(extack);
 	if (ret)
 		detach_unwanted();
 	mutex_unlock(&hooks_lock);
@@ -580,7 +580,7 @@ int vl_hooks_discover(struct netlink_ext_ack *extack)
 
 	mutex_lock(&hooks_lock);
 	discovering = true;
-	ret = get(extack);
+	ret = get_locked(extack);
 	if (ret) {
 		discovering = false;
 		detach_unwanted();

@@ -155,6 +155,7 @@ static void end(struct vl_vcpu *v)
  */
 static void grant(struct wish *wish)
 {
+	/* Pairs with smp_store_release() in leave_wish(): the rest is there with it. */
 	struct kvm_vcpu *vcpu = smp_load_acquire(&wish->vcpu);
 	struct vl_vcpu *v;
 
@@ -167,6 +168,7 @@ static void grant(struct wish *wish)
 
 	if (v)
 		WRITE_ONCE(v->vcpu, NULL);
+	/* Pairs with cmpxchg() in claim_wish(): it is another's from here on. */
 	smp_store_release(&wish->vcpu, NULL);
 }
 
@@ -227,6 +229,7 @@ static void leave_wish(struct kvm_vcpu *vcpu)
 	wish->vcpu_id = vcpu->vcpu_id;
 	wish->tgid = task_tgid_nr(current);
 	wish->tid = task_pid_nr(current);
+	/* Pairs with smp_load_acquire() in grant(). */
 	smp_store_release(&wish->vcpu, vcpu);
 	irq_work_queue(&irq_work);
 }

@@ -223,10 +223,11 @@ static void sent_eventfd(const struct sock *sk, const struct message *message, e
 			 int fd)
 {
 	u32 low = le32_to_cpu(message->low);
+	bool has_fd = fd >= 0;
 	struct vl_found *found;
 	struct file *file = NULL;
 
-	if (low & ~(INDEX_MASK | NO_FD) || message->high || !(low & NO_FD) != (fd >= 0))
+	if (low & ~(INDEX_MASK | NO_FD) || message->high || !(low & NO_FD) != has_fd)
 		return;
 	if (fd >= 0)
 		file = eventfd_fget(fd);

@@ -94,7 +94,9 @@ static int net_open(struct t_traffic *t)
 	if (!n)
 		return -ENOMEM;
 	t->state = n;
-	n->tap = n->socket = n->vhost.fd = -1;
+	n->tap = -1;
+	n->socket = -1;
+	n->vhost.fd = -1;
 	ret = open_tap(n, &t->err);
 	if (ret)
 		return ret;

@@ -45,7 +45,7 @@ static unsigned int nr_cycles(void)
 /* Whether the module is there or just leaving is not for the reader to know. */
 static void *read_all(void *data)
 {
-	FIXTURE_DATA(load) *self = data;
+	typeof(FIXTURE_DATA(load)) *self = data;
 	struct t_vring v[2 * VRINGS];
 	struct t_genl g;
 	struct t_stats s;

@@ -89,16 +89,19 @@ tells_present()
 # One threshold of two is to tell; the one kick of a front-end hits both.
 tells_hits()
 {
-	local before
+	local before text_hit json_hit
 
 	"$vringlab" threshold add --span kick-wake --longer-than 0ns >"$tmp/silent" &&
 		"$vringlab" threshold add --span kick-wake --longer-than 0ns --action notify \
 			>"$tmp/id" || return
 	before=$(<"$tmp/id")
-	drive seen && said text '^deleted ' && said text '^added ' && said text \
-		"^hit .* ${backends[seen]} vhost-user seen\.0 kick-wake [0-9.]+[num]?s threshold $before$" &&
+	text_hit="^hit .* ${backends[seen]} vhost-user seen\.0"
+	text_hit+=" kick-wake [0-9.]+[num]?s threshold $before\$"
+	json_hit='^\{"event":"hit",.*"hit":\{"threshold-id":'"$before"',"vring-id":[0-9]+,'
+	json_hit+='"span":"kick-wake","ns":[0-9]+,"stamp-ns":[0-9]+\}\}$'
+	drive seen && said text '^deleted ' && said text '^added ' && said text "$text_hit" &&
 		said json '^\{"event":"deleted",' && said json '^\{"event":"added",' &&
-		said json '^\{"event":"hit",.*"hit":\{"threshold-id":'"$before"',"vring-id":[0-9]+,"span":"kick-wake","ns":[0-9]+,"stamp-ns":[0-9]+\}\}$' &&
+		said json "$json_hit" &&
 		said late '^deleted ' && said late '^added ' && said late '^hit ' &&
 		"$vringlab" threshold del "$before" && "$vringlab" threshold del "$(<"$tmp/silent")"
 }

@@ -82,7 +82,9 @@ static unsigned int release_of(const struct doctor *d)
 {
 	unsigned int major = 0, minor = 0;
 
-	sscanf(d->release, "%u.%u", &major, &minor);
+	/* Of an unknown release all is expected of a 0.0. */
+	if (sscanf(d->release, "%u.%u", &major, &minor) != 2)
+		return 0;
 	return DOCTOR_RELEASE(major, minor);
 }
 

@@ -9,9 +9,11 @@ char *line_digits(char *buf, uint64_t value)
 	size_t len;
 
 	*first = '\0';
-	do
-		*--first = (char)('0' + value % 10);
-	while (value /= 10);
+	do {
+		first--;
+		first[0] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
 	len = (size_t)(digits + sizeof(digits) - 1 - first);
 	memcpy(buf, first, len + 1);
 	return buf + len;

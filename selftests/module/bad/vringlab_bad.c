@@ -166,23 +166,23 @@ static int unlocked_race(void)
 }
 
 /* clang-format off */
-#define BUG_OF(name) { #name, name }
+#define KIND(name) { #name, name }
 
 static const struct {
 	const char *name;
 	int (*make)(void);
 } bugs[] = {
-	BUG_OF(use_after_free),
-	BUG_OF(out_of_bounds),
-	BUG_OF(lock_inversion),
-	BUG_OF(rcu_misuse),
-	BUG_OF(sleep_in_atomic),
-	BUG_OF(leak),
-	BUG_OF(bad_shift),
-	BUG_OF(bad_index),
-	BUG_OF(init_active),
-	BUG_OF(free_active),
-	BUG_OF(unlocked_race),
+	KIND(use_after_free),
+	KIND(out_of_bounds),
+	KIND(lock_inversion),
+	KIND(rcu_misuse),
+	KIND(sleep_in_atomic),
+	KIND(leak),
+	KIND(bad_shift),
+	KIND(bad_index),
+	KIND(init_active),
+	KIND(free_active),
+	KIND(unlocked_race),
 };
 
 /* clang-format on */

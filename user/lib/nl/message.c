@@ -29,8 +29,9 @@ static void index_attrs(const struct nlmsghdr *nlh, const struct nlattr **tb, un
 	const struct nlattr *attr;
 
 	memset(tb, 0, (max + 1) * sizeof(*tb));
-	attr_for_each(attr, nlh, GENL_OFFSET) if (attr_type(attr) <= max)
-		tb[attr_type(attr)] = attr;
+	attr_for_each(attr, nlh, GENL_OFFSET)
+		if (attr_type(attr) <= max)
+			tb[attr_type(attr)] = attr;
 }
 
 static void index_nested(const struct nlattr *nest, const struct nlattr **tb, unsigned int max)
@@ -38,7 +39,9 @@ static void index_nested(const struct nlattr *nest, const struct nlattr **tb, un
 	const struct nlattr *attr;
 
 	memset(tb, 0, (max + 1) * sizeof(*tb));
-	attr_for_each_nested(attr, nest) if (attr_type(attr) <= max) tb[attr_type(attr)] = attr;
+	attr_for_each_nested(attr, nest)
+		if (attr_type(attr) <= max)
+			tb[attr_type(attr)] = attr;
 }
 
 static int get_u32(const struct nlattr *attr, const char *name, uint32_t *value, struct vl_err *err)
@@ -71,8 +74,9 @@ static unsigned int attr_at(const struct nlmsghdr *request, size_t header, uint3
 {
 	const struct nlattr *attr;
 
-	attr_for_each(attr, request, header) if ((const char *)attr - (const char *)request ==
-						 offset) return attr_type(attr);
+	attr_for_each(attr, request, header)
+		if ((const char *)attr - (const char *)request == offset)
+			return attr_type(attr);
 	return 0;
 }
 
@@ -119,8 +123,9 @@ int vlnl_parse_ack_after(const struct nlmsghdr *nlh, const struct nlmsghdr *requ
 			offset += MNL_ALIGN(mnl_nlmsg_get_payload_len(&ack->msg));
 	}
 	if (nlh->nlmsg_flags & NLM_F_ACK_TLVS && mnl_nlmsg_get_payload_len(nlh) >= offset)
-		attr_for_each(attr, nlh, offset) if (attr_type(attr) <= NLMSGERR_ATTR_MAX)
-			tb[attr_type(attr)] = attr;
+		attr_for_each(attr, nlh, offset)
+			if (attr_type(attr) <= NLMSGERR_ATTR_MAX)
+				tb[attr_type(attr)] = attr;
 	return set_ack_err(code, tb, request, header, err);
 }
 
@@ -176,8 +181,7 @@ static int get_facts(const struct nlmsghdr *nlh, struct vlnl_vring *v, struct vl
 	const struct nlattr *attr;
 	int ret = 0;
 
-	attr_for_each(attr, nlh, GENL_OFFSET)
-	{
+	attr_for_each(attr, nlh, GENL_OFFSET) {
 		if (attr_type(attr) == VRINGLAB_A_VRING_IOEVENTFD &&
 		    v->nr_ioeventfds < VLNL_FACTS_MAX)
 			ret = get_ioeventfd(attr, &v->ioeventfds[v->nr_ioeventfds++], err);
@@ -370,8 +374,7 @@ int vlnl_parse_hist(const struct nlmsghdr *nlh, struct vlnl_hist *hist, struct v
 		ret = parse_hist_head(tb, &h, err);
 	if (ret)
 		return ret;
-	attr_for_each(attr, nlh, GENL_OFFSET)
-	{
+	attr_for_each(attr, nlh, GENL_OFFSET) {
 		if (attr_type(attr) != VRINGLAB_A_HIST_BUCKET)
 			continue;
 		ret = add_bucket(&h.hist, attr, err);
@@ -390,8 +393,9 @@ static int parse_nested_hist(const struct nlattr *nest, struct vlnl_hist *h, str
 
 	index_nested(nest, tb, VRINGLAB_A_HIST_MAX);
 	ret = parse_hist_head(tb, h, err);
-	attr_for_each_nested(attr, nest) if (!ret && attr_type(attr) == VRINGLAB_A_HIST_BUCKET)
-		ret = add_bucket(&h->hist, attr, err);
+	attr_for_each_nested(attr, nest)
+		if (!ret && attr_type(attr) == VRINGLAB_A_HIST_BUCKET)
+			ret = add_bucket(&h->hist, attr, err);
 	return ret;
 }
 
@@ -412,8 +416,7 @@ static int parse_interval_hists(const struct nlmsghdr *nlh, struct vlnl_interval
 {
 	const struct nlattr *attr;
 
-	attr_for_each(attr, nlh, GENL_OFFSET)
-	{
+	attr_for_each(attr, nlh, GENL_OFFSET) {
 		struct vlnl_hist *h = &interval->hists[interval->nr_hists];
 
 		if (attr_type(attr) != VRINGLAB_A_INTERVAL_HIST ||
@@ -511,8 +514,7 @@ static int parse_hops(const struct nlmsghdr *nlh, uint32_t *hops, struct vl_err 
 	const struct nlattr *attr;
 	uint32_t hop = 0;
 
-	attr_for_each(attr, nlh, GENL_OFFSET)
-	{
+	attr_for_each(attr, nlh, GENL_OFFSET) {
 		if (attr_type(attr) != VRINGLAB_A_PROBE_HOP)
 			continue;
 		if (get_u32(attr, "hop", &hop, err))
@@ -629,8 +631,7 @@ int vlnl_parse_vcpu(const struct nlmsghdr *nlh, struct vlnl_vcpu *vcpu, struct v
 	ret = parse_vcpu_head(tb, &v, err);
 	if (ret)
 		return ret;
-	attr_for_each(attr, nlh, GENL_OFFSET)
-	{
+	attr_for_each(attr, nlh, GENL_OFFSET) {
 		if (attr_type(attr) != VRINGLAB_A_VCPU_EXIT_REASON)
 			continue;
 		ret = add_reason(&v, attr, err);
