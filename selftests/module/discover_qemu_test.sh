@@ -158,4 +158,8 @@ vhost_net
 check "vhost and KVM unload while it looks for vrings" unload_observed
 check "the module unloads while it looks for vrings" rmmod vringlab
 
+# For the programs that come after this one.
+grep -qw svm /proc/cpuinfo && modprobe kvm_amd
+grep -qw vmx /proc/cpuinfo && modprobe kvm_intel
+
 ktap_finished
