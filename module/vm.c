@@ -313,25 +313,36 @@ void vl_vms_end(void)
 	forget_told();
 }
 
+/* The eventfd is one of who calls; what else there is to tell is the caller's. */
+static struct vl_found *found_fact(const void *kvm, int fd, enum vl_role role)
+{
+	struct file *file = eventfd_fget(fd);
+	struct vl_found *found;
+
+	if (IS_ERR(file))
+		return NULL;
+	found = vl_found_get(apply_fact);
+	if (!found) {
+		fput(file);
+		return NULL;
+	}
+
+	found->kvm = kvm;
+	found->role = role;
+	found->file = file;
+	return found;
+}
+
 /*
  * Who calls has made or removed an ioeventfd.
  */
 void vl_found_ioeventfd(const void *kvm, const struct kvm_ioeventfd *args)
 {
-	struct file *file = eventfd_fget(args->fd);
-	struct vl_found *found;
+	struct vl_found *found = found_fact(kvm, args->fd, VL_ROLE_KICK);
 
-	if (IS_ERR(file))
+	if (!found)
 		return;
-	found = vl_found_get(apply_fact);
-	if (!found) {
-		fput(file);
-		return;
-	}
 
-	found->kvm = kvm;
-	found->role = VL_ROLE_KICK;
-	found->file = file;
 	found->end = args->flags & KVM_IOEVENTFD_FLAG_DEASSIGN;
 	found->io.addr = args->addr;
 	found->io.len = args->len;
@@ -344,20 +355,11 @@ void vl_found_ioeventfd(const void *kvm, const struct kvm_ioeventfd *args)
 /* Likewise an irqfd. */
 void vl_found_irqfd(const void *kvm, const struct kvm_irqfd *args)
 {
-	struct file *file = eventfd_fget(args->fd);
-	struct vl_found *found;
+	struct vl_found *found = found_fact(kvm, args->fd, VL_ROLE_CALL);
 
-	if (IS_ERR(file))
+	if (!found)
 		return;
-	found = vl_found_get(apply_fact);
-	if (!found) {
-		fput(file);
-		return;
-	}
 
-	found->kvm = kvm;
-	found->role = VL_ROLE_CALL;
-	found->file = file;
 	found->end = args->flags & KVM_IRQFD_FLAG_DEASSIGN;
 	found->gsi = args->gsi;
 	vl_found_post(found);
