@@ -18,18 +18,23 @@ static FILE *open_file(const struct t_trace *t, const char *file)
 	return fopen(path, "re");
 }
 
-int t_trace_put(const struct t_trace *t, const char *file, const char *text)
+int t_trace_put_in(const char *dir, const char *file, const char *text)
 {
 	char path[256];
 	int fd, ret;
 
-	snprintf(path, sizeof(path), "%s/%s", t->dir, file);
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
 	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
 	close(fd);
 	return ret;
+}
+
+int t_trace_put(const struct t_trace *t, const char *file, const char *text)
+{
+	return t_trace_put_in(t->dir, file, text);
 }
 
 int t_trace_open(struct t_trace *t, const char *name, const char *size_kb)

@@ -32,6 +32,9 @@ int t_trace_open(struct t_trace *t, const char *name, const char *size_kb);
 /** t_trace_close() - Disable our events and give the buffer back; 0 or a negative errno. */
 int t_trace_close(struct t_trace *t);
 
+/** t_trace_put_in() - Write @text to a file of the folder @dir; 0 or a negative errno. */
+int t_trace_put_in(const char *dir, const char *file, const char *text);
+
 /** t_trace_put() - Write @text to a file of the buffer; 0 or a negative errno. */
 int t_trace_put(const struct t_trace *t, const char *file, const char *text);
 

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "ring_ping.h"
+#include "t_trace.h"
 
 #define COUNT 300
 #define BUFFER_KB "4096"
@@ -48,20 +49,6 @@ FIXTURE(events) {
 
 /* clang-format on */
 
-static int put_text(const char *dir, const char *file, const char *text)
-{
-	char path[256];
-	int fd, ret;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 FIXTURE_SETUP(events)
 {
 	OPEN_OR_SKIP(&self->g);
@@ -73,13 +60,13 @@ FIXTURE_SETUP(events)
 	{
 		TH_LOG("%s: %s", self->dir, strerror(errno));
 	}
-	ASSERT_EQ(0, put_text(self->dir, "buffer_size_kb", BUFFER_KB));
+	ASSERT_EQ(0, t_trace_put_in(self->dir, "buffer_size_kb", BUFFER_KB));
 	START_OR_SKIP(&self->p);
 }
 
 FIXTURE_TEARDOWN(events)
 {
-	put_text(self->dir, "events/vringlab/enable", "0");
+	t_trace_put_in(self->dir, "events/vringlab/enable", "0");
 	t_ping_stop(&self->p);
 	EXPECT_EQ(0, rmdir(self->dir));
 	t_genl_close(&self->g);
@@ -176,10 +163,10 @@ TEST_F_TIMEOUT(events, are_as_many_and_as_long_as_the_counters_say, SLOW)
 	char args[32];
 	int i;
 
-	ASSERT_EQ(0, put_text(self->dir, "events/vringlab/enable", "1"));
+	ASSERT_EQ(0, t_trace_put_in(self->dir, "events/vringlab/enable", "1"));
 	snprintf(args, sizeof(args), "--count %d", COUNT);
 	run_guest(_metadata, &self->p, args, &guest);
-	ASSERT_EQ(0, put_text(self->dir, "tracing_on", "0"));
+	ASSERT_EQ(0, t_trace_put_in(self->dir, "tracing_on", "0"));
 	self->id = vring_id(_metadata, &self->g, self->p.label);
 	stats_get(_metadata, &self->g, self->id, &self->s);
 	expect_nothing_lost(_metadata, self);
@@ -221,12 +208,12 @@ TEST_F_TIMEOUT(events, of_writes_and_reads_are_told_by_source, SLOW)
 	v.kick_fd = kick;
 	v.call_fd = call;
 	vring_add(_metadata, &self->g, &v);
-	ASSERT_EQ(0, put_text(self->dir, "events/vringlab/enable", "1"));
+	ASSERT_EQ(0, t_trace_put_in(self->dir, "events/vringlab/enable", "1"));
 	ASSERT_EQ(0, eventfd_write(kick, 1));
 	ASSERT_EQ(0, eventfd_write(kick, 1));
 	ASSERT_EQ(0, eventfd_read(kick, &value));
 	ASSERT_EQ(0, eventfd_write(call, 1));
-	ASSERT_EQ(0, put_text(self->dir, "events/vringlab/enable", "0"));
+	ASSERT_EQ(0, t_trace_put_in(self->dir, "events/vringlab/enable", "0"));
 	snprintf(path, sizeof(path), "%s/trace", self->dir);
 	f = fopen(path, "re");
 	ASSERT_NE(NULL, f);

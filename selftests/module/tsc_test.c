@@ -8,6 +8,7 @@
 #include <x86intrin.h>
 
 #include "machine.h"
+#include "t_trace.h"
 
 #define ROUNDS 100
 #define STAMPS 0x3000u /* two of 8 bytes a round */
@@ -91,20 +92,6 @@ FIXTURE(tsc) {
 
 /* clang-format on */
 
-static int put_text(const char *dir, const char *file, const char *text)
-{
-	char path[256];
-	int fd, ret;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 FIXTURE_SETUP(tsc)
 {
 	OPEN_OR_SKIP(&self->g);
@@ -114,7 +101,7 @@ FIXTURE_SETUP(tsc)
 	snprintf(self->dir, sizeof(self->dir), "%s%s", t_tracefs(), INSTANCE);
 	rmdir(self->dir);
 	ASSERT_EQ(0, mkdir(self->dir, 0700));
-	ASSERT_EQ(0, put_text(self->dir, "trace_clock", "x86-tsc"));
+	ASSERT_EQ(0, t_trace_put_in(self->dir, "trace_clock", "x86-tsc"));
 	machine_init(_metadata, &self->m, &guest);
 	self->kick = new_eventfd(_metadata, 0);
 	self->call = new_eventfd(_metadata, EFD_NONBLOCK);
@@ -128,7 +115,7 @@ FIXTURE_SETUP(tsc)
 
 FIXTURE_TEARDOWN(tsc)
 {
-	put_text(self->dir, "events/vringlab/enable", "0");
+	t_trace_put_in(self->dir, "events/vringlab/enable", "0");
 	EXPECT_EQ(0, rmdir(self->dir));
 	vcpu_exit(&self->m, &self->c);
 	machine_exit(&self->m);
@@ -240,7 +227,7 @@ TEST_F_TIMEOUT(tsc, the_guest_brackets_what_the_module_has_stamped, SLOW)
 
 	if (tsc_offset(self->c.fd, &offset))
 		SKIP(return, "needs KVM_VCPU_TSC_OFFSET: a kernel from 5.16 on");
-	ASSERT_EQ(0, put_text(self->dir, "events/vringlab/enable", "1"));
+	ASSERT_EQ(0, t_trace_put_in(self->dir, "events/vringlab/enable", "1"));
 	run(_metadata, self);
 	ASSERT_EQ(ROUNDS, (int)*(volatile uint32_t *)(self->m.mem + COUNT));
 	take_trace(_metadata, self);

@@ -8,6 +8,7 @@
 #include <poll.h>
 
 #include "module.h"
+#include "t_trace.h"
 
 #define ROUNDS 50
 #define INSTANCE "/instances/vringlab_order"
@@ -24,20 +25,6 @@ FIXTURE(order) {
 
 /* clang-format on */
 
-static int put_text(const char *dir, const char *file, const char *text)
-{
-	char path[256];
-	int fd, ret;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 FIXTURE_SETUP(order)
 {
 	OPEN_OR_SKIP(&self->g);
@@ -46,9 +33,9 @@ FIXTURE_SETUP(order)
 	snprintf(self->dir, sizeof(self->dir), "%s%s", t_tracefs(), INSTANCE);
 	rmdir(self->dir);
 	ASSERT_EQ(0, mkdir(self->dir, 0700));
-	if (put_text(self->dir, "events/io_uring/io_uring_task_add/enable", "1"))
+	if (t_trace_put_in(self->dir, "events/io_uring/io_uring_task_add/enable", "1"))
 		SKIP(return, "needs io_uring's trace events: CONFIG_IO_URING=y");
-	ASSERT_EQ(0, put_text(self->dir, "events/vringlab/kick/enable", "1"));
+	ASSERT_EQ(0, t_trace_put_in(self->dir, "events/vringlab/kick/enable", "1"));
 	ASSERT_EQ(0, io_uring_queue_init(8, &self->ring, 0));
 	self->v = (struct t_vring){
 		.has = HAS(LABEL) | HAS(KICK_FD) | HAS(CALL_FD),
@@ -61,8 +48,8 @@ FIXTURE_SETUP(order)
 
 FIXTURE_TEARDOWN(order)
 {
-	put_text(self->dir, "events/vringlab/kick/enable", "0");
-	put_text(self->dir, "events/io_uring/io_uring_task_add/enable", "0");
+	t_trace_put_in(self->dir, "events/vringlab/kick/enable", "0");
+	t_trace_put_in(self->dir, "events/io_uring/io_uring_task_add/enable", "0");
 	io_uring_queue_exit(&self->ring);
 	EXPECT_EQ(0, rmdir(self->dir));
 	t_genl_close(&self->g);
