@@ -353,6 +353,15 @@ static bool is_given(const void *vq, unsigned int request, int fd)
 	return is;
 }
 
+/* vhost-vdpa may set it itself, without a call of vhost_vring_ioctl(). */
+static u32 size_of(const void *vq)
+{
+	u32 num;
+
+	/* Before it is set, it is 1. */
+	return GET(vq, VHOST_VQ_NUM, num) && num > 1 && num <= NUM_MAX ? num : 0;
+}
+
 int vl_after_vhost_vring_ioctl(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct vl_vring_ioctl *call = (void *)ri->data;
@@ -377,5 +386,8 @@ int vl_after_vhost_vring_ioctl(struct kretprobe_instance *ri, struct pt_regs *re
 	vl_found_vhost(kind, call->dev, index, vq,
 		       call->request == VHOST_SET_VRING_KICK ? VL_ROLE_KICK : VL_ROLE_CALL,
 		       call->arg.value);
+	num = vq ? size_of(vq) : 0;
+	if (num)
+		vl_found_vhost_size(kind, call->dev, index, vq, num);
 	return 0;
 }

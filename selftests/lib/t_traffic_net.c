@@ -75,7 +75,7 @@ static int set_backends(struct net *n, struct vl_err *err)
 {
 	unsigned int i;
 
-	for (i = 0; i < T_VHOST_QUEUES_MAX; i++) {
+	for (i = 0; i < T_TRAFFIC_QUEUES; i++) {
 		struct vhost_vring_file backend = { .index = i, .fd = n->tap };
 
 		if (ioctl(n->vhost.fd, VHOST_NET_SET_BACKEND, &backend))
@@ -102,11 +102,11 @@ static int net_open(struct t_traffic *t)
 		return ret;
 	ret = t_vhost_open(&n->vhost, "/dev/vhost-net", UINT64_C(1) << VIRTIO_F_VERSION_1);
 	if (!ret)
-		ret = t_vhost_start(&n->vhost);
+		ret = t_vhost_start(&n->vhost, T_TRAFFIC_QUEUES);
 	if (ret)
 		return vl_err_set(&t->err, ret, "/dev/vhost-net: %s", vl_strerror(ret));
-	t->nr_queues = T_VHOST_QUEUES_MAX;
-	for (i = 0; i < T_VHOST_QUEUES_MAX; i++) {
+	t->nr_queues = T_TRAFFIC_QUEUES;
+	for (i = 0; i < T_TRAFFIC_QUEUES; i++) {
 		t->kick[i] = n->vhost.queues[i].kick;
 		t->call[i] = n->vhost.queues[i].call;
 	}

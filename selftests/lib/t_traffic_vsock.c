@@ -52,15 +52,15 @@ static int vsock_open(struct t_traffic *t)
 	t->state = s;
 	ret = t_vhost_open(&s->vhost, "/dev/vhost-vsock", UINT64_C(1) << VIRTIO_F_VERSION_1);
 	if (!ret)
-		ret = t_vhost_start(&s->vhost);
+		ret = t_vhost_start(&s->vhost, T_TRAFFIC_QUEUES);
 	if (!ret)
 		ret = set_cid(s);
 	if (!ret && ioctl(s->vhost.fd, VHOST_VSOCK_SET_RUNNING, &on))
 		ret = -errno;
 	if (ret)
 		return vl_err_set(&t->err, ret, "/dev/vhost-vsock: %s", vl_strerror(ret));
-	t->nr_queues = T_VHOST_QUEUES_MAX;
-	for (i = 0; i < T_VHOST_QUEUES_MAX; i++) {
+	t->nr_queues = T_TRAFFIC_QUEUES;
+	for (i = 0; i < T_TRAFFIC_QUEUES; i++) {
 		t->kick[i] = s->vhost.queues[i].kick;
 		t->call[i] = s->vhost.queues[i].call;
 	}

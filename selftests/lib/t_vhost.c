@@ -123,11 +123,11 @@ int t_vhost_fds(struct t_vhost *v, unsigned int queue, int kick, int call)
 	return 0;
 }
 
-int t_vhost_start(struct t_vhost *v)
+int t_vhost_start(struct t_vhost *v, unsigned int nr)
 {
 	int ret = 0;
 
-	for (unsigned int i = 0; i < T_VHOST_QUEUES_MAX && !ret; i++) {
+	for (unsigned int i = 0; i < nr && !ret; i++) {
 		struct t_vhost_queue *q = &v->queues[i];
 
 		q->kick = eventfd(0, EFD_CLOEXEC);
@@ -156,6 +156,21 @@ int t_vhost_add(struct t_vhost *v, unsigned int queue, uint32_t len, bool in)
 		.len = len,
 	};
 	int ret = vring_drv_add(&q->drv, &buf, !in, in);
+
+	if (ret >= 0)
+		q->next++;
+	return ret;
+}
+
+int t_vhost_add_both(struct t_vhost *v, unsigned int queue, uint32_t out, uint32_t in)
+{
+	struct t_vhost_queue *q = &v->queues[queue];
+	uint64_t gpa = q->bufs_gpa + q->next % T_VHOST_NUM * T_VHOST_BUF;
+	struct vring_buf bufs[] = {
+		{ .gpa = gpa, .len = out },
+		{ .gpa = gpa + T_VHOST_BUF / 2, .len = in },
+	};
+	int ret = vring_drv_add(&q->drv, bufs, 1, 1);
 
 	if (ret >= 0)
 		q->next++;

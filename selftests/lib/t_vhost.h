@@ -12,7 +12,7 @@
 #include <vringlab/vring_drv.h>
 
 #define T_VHOST_NUM 512u
-#define T_VHOST_QUEUES_MAX 2u
+#define T_VHOST_QUEUES_MAX 3u
 #define T_VHOST_BUF 2048u
 
 /**
@@ -76,8 +76,8 @@ int t_vhost_ring(struct t_vhost *v, unsigned int queue);
 /** t_vhost_fds() - Give it the ring's eventfds; -1 for none. Likewise. */
 int t_vhost_fds(struct t_vhost *v, unsigned int queue, int kick, int call);
 
-/** t_vhost_start() - Give it all rings, with eventfds of their own. Likewise. */
-int t_vhost_start(struct t_vhost *v);
+/** t_vhost_start() - Give it @nr rings, with eventfds of their own. Likewise. */
+int t_vhost_start(struct t_vhost *v, unsigned int nr);
 
 /**
  * t_vhost_buf() - The next buffer
@@ -98,6 +98,17 @@ uint8_t *t_vhost_buf(struct t_vhost *v, unsigned int queue);
  * Return: as vring_drv_add().
  */
 int t_vhost_add(struct t_vhost *v, unsigned int queue, uint32_t len, bool in);
+
+/**
+ * t_vhost_add_both() - Make the next buffer available, half to be read, half to be written
+ * @v:		Device.
+ * @queue:	Virtqueue.
+ * @out:	Bytes of its first half that the device reads.
+ * @in:		Bytes of its second half that the device writes.
+ *
+ * Return: as vring_drv_add().
+ */
+int t_vhost_add_both(struct t_vhost *v, unsigned int queue, uint32_t out, uint32_t in);
 
 /** t_vhost_kick() - Write the kick eventfd; 0 or a negative errno. */
 int t_vhost_kick(struct t_vhost *v, unsigned int queue);
