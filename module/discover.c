@@ -11,6 +11,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/netlink.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 
 #include "found.h"
@@ -95,6 +96,8 @@ static void end_if_unwanted(void)
 		return;
 
 	WRITE_ONCE(vl_discover_on, false);
+	/* What handlers tell until here is forgotten below, they tell nothing later. */
+	synchronize_rcu();
 	vl_devices_end();
 	vl_vms_end();
 	vl_vhost_user_end();

@@ -115,7 +115,7 @@ static void first_hit(const void *dev, const void *vq, unsigned long caller)
 	int index;
 	u32 num;
 
-	if (vl_found_vhost_told(vq))
+	if (!READ_ONCE(vl_discover_on) || vl_found_vhost_told(vq))
 		return;
 
 	index = index_of(dev, vq);

@@ -548,17 +548,9 @@ TEST_F_TIMEOUT(net, another_ring_of_the_same_device_counts_on, SLOW)
 	EXPECT_EQ(2u * ROUNDS, T_CNT(&self->s, NOTIFIES));
 }
 
-TEST_F_TIMEOUT(net, a_device_from_before_is_found_at_its_first_hit, SLOW)
+/* Eventfds of which there is a context only may take a few more hits. */
+static void work_until_found(struct __test_metadata *_metadata, FIXTURE_DATA(net) * self)
 {
-	open_device(_metadata, self, 0);
-	set_backend(_metadata, self, self->tap);
-	send_one_by_one(_metadata, self, 3, false);
-	t_vhost_calls(&self->v, TX);
-	self->v.queues[TX].calls = 0;
-
-	discover(_metadata, self);
-	EXPECT_FALSE(find_queue(&self->g, VRINGLAB_BACKEND_VHOST_NET, TX, &self->vring[TX]));
-	/* Eventfds of which there is a context only may take a few more hits. */
 	for (int i = 0;
 	     i < 100 && !is_ready(&self->g, VRINGLAB_BACKEND_VHOST_NET, TX, &self->vring[TX]);
 	     i++) {
@@ -570,6 +562,19 @@ TEST_F_TIMEOUT(net, a_device_from_before_is_found_at_its_first_hit, SLOW)
 	{
 		print_vrings(&self->g);
 	}
+}
+
+TEST_F_TIMEOUT(net, a_device_from_before_is_found_at_its_first_hit, SLOW)
+{
+	open_device(_metadata, self, 0);
+	set_backend(_metadata, self, self->tap);
+	send_one_by_one(_metadata, self, 3, false);
+	t_vhost_calls(&self->v, TX);
+	self->v.queues[TX].calls = 0;
+
+	discover(_metadata, self);
+	EXPECT_FALSE(find_queue(&self->g, VRINGLAB_BACKEND_VHOST_NET, TX, &self->vring[TX]));
+	work_until_found(_metadata, self);
 	EXPECT_EQ(T_VHOST_NUM, self->vring[TX].size);
 	/* One more: it is not known before that whether its members may be read. */
 	send_one_by_one(_metadata, self, 1, false);
@@ -589,6 +594,21 @@ TEST_F_TIMEOUT(net, a_device_from_before_is_found_at_its_first_hit, SLOW)
 	EXPECT_EQ((uint64_t)ROUNDS, GREW(NOTIFIES));
 	EXPECT_EQ((uint64_t)ROUNDS, GREW(CALLS_VHOST));
 #undef GREW
+}
+
+/* The hooks are there for a while after discovery has ended. */
+TEST_F_TIMEOUT(net, a_device_that_works_is_found_again_when_discovery_begins_again, SLOW)
+{
+	open_device(_metadata, self, 0);
+	set_backend(_metadata, self, self->tap);
+	for (int i = 0; i < 2; i++) {
+		discover(_metadata, self);
+		work_until_found(_metadata, self);
+		ASSERT_EQ(0, t_discover_set(&self->g, false, false));
+		send_one_by_one(_metadata, self, 10, false);
+		EXPECT_FALSE(
+			find_queue(&self->g, VRINGLAB_BACKEND_VHOST_NET, TX, &self->vring[TX]));
+	}
 }
 
 TEST_F_TIMEOUT(net, without_a_layout_its_own_work_is_not_seen, SLOW)
