@@ -7,16 +7,12 @@
  * they are looked for, those of control while they are looked for: else nothing in
  * the kernel is patched.
  *
- * Most functions have a struct ftrace_ops of their own: it gets a trampoline that
- * calls its handler directly. Detaching takes a tenth of a second for each, so
- * those of control share one, and those whose success matters are kretprobes.
- * An address is always taken out of a filter, never the filter freed before the
- * last use of its ops: on 6.1 the next attach hangs.
+ * Functions are hooked by ftrace (functions.c), those whose success matters by
+ * kretprobes. What is attached or detached at one time is so together: each of these
+ * mechanisms waits, or goes through the whole kernel, once for all.
  */
 #include "vringlab.h"
 
-#include <linux/ftrace.h>
-#include <linux/hash.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -27,6 +23,7 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "functions.h"
 #include "hooks.h"
 #include "layout.h"
 #include "vcpu.h"
@@ -48,11 +45,9 @@
  * @control:	It tells of vrings, not of what they do.
  * @handler:	Of a tracepoint.
  * @tp:		Tracepoint, NULL while absent.
- * @ops:	Of a function of the path. Without a handler the function is only
- *		recognized by its address.
- * @shared:	The handler of a function that has no @ops of its own.
+ * @function:	Its address, also if its return is waited for; and the handler of its
+ *		entry. Without any of both it is only recognized by its address.
  * @rp:		Of a function whose return is waited for.
- * @addr:	Function, 0 while absent.
  * @attached:	The handler is called.
  * @error:	Positive errno of the last attempt to attach.
  */
@@ -64,10 +59,8 @@ struct probe {
 	bool control;
 	void *handler;
 	struct tracepoint *tp;
-	struct ftrace_ops ops;
-	ftrace_func_t shared;
+	struct vl_function function;
 	struct kretprobe rp;
-	unsigned long addr;
 	bool attached;
 	int error;
 };
@@ -79,41 +72,20 @@ struct probe {
 
 /* clang-format off */
 
-/*
- * PERMANENT: with ftrace switched off by sysctl, attaching fails and says so,
- * and it can't be switched off while attached. Else hooks would just fall silent.
- */
-#define FUNCTION(function, in, at, call)			\
-	.name = #function,					\
+#define FUNCTION(name_, in, at, call)				\
+	.name = #name_,						\
 	.module = in,						\
 	.type = VRINGLAB_PROBE_TYPE_FUNCTION,			\
 	.hops = at,						\
-	.ops = {						\
-		.func = call,					\
-		.flags = FTRACE_OPS_FL_PERMANENT,		\
-	}
+	.function.func = call
 
-#define SHARED(function, in, call)				\
-	.name = #function,					\
-	.module = in,						\
-	.type = VRINGLAB_PROBE_TYPE_FUNCTION,			\
-	.shared = call
-
-#define CONTROL(function, in, call)				\
-	SHARED(function, in, call),				\
+/* While vrings are looked for; of the path as well, but for what was found only. */
+#define CONTROL(name_, in, at, call)				\
+	FUNCTION(name_, in, at, call),				\
 	.control = true
 
-/* Of the path as well, but for what was found only. */
-#define VHOST_HOP(function, in, at, call)			\
-	.name = #function,					\
-	.module = in,						\
-	.type = VRINGLAB_PROBE_TYPE_FUNCTION,			\
-	.hops = HOP(at),					\
-	.control = true,					\
-	.shared = call
-
-#define RETURN(function, in, call, then, data)			\
-	.name = #function,					\
+#define RETURN(name_, in, call, then, data)			\
+	.name = #name_,						\
 	.module = in,						\
 	.type = VRINGLAB_PROBE_TYPE_RETURN,			\
 	.control = true,					\
@@ -195,41 +167,43 @@ static struct probe probes[PROBES] = {
 				    vl_on_kvm_ioeventfd_return, struct vl_kvm_ioeventfd_call) },
 	[IRQFD_MADE] = { RETURN(kvm_irqfd, KVM, vl_on_kvm_irqfd, vl_on_kvm_irqfd_return,
 				struct vl_kvm_irqfd_call) },
-	[IOEVENTFD_WRITE] = { CONTROL(ioeventfd_write, KVM, vl_on_ioeventfd_write) },
-	[VM_DESTROYED] = { CONTROL(kvm_arch_destroy_vm, KVM, vl_on_kvm_arch_destroy_vm) },
-	[UNIX_STREAM_SENDMSG] = { CONTROL(unix_stream_sendmsg, UNIX, vl_on_unix_stream_sendmsg) },
-	[UNIX_RELEASE] = { CONTROL(unix_release, UNIX, vl_on_unix_release) },
+	[IOEVENTFD_WRITE] = { CONTROL(ioeventfd_write, KVM, 0, vl_on_ioeventfd_write) },
+	[VM_DESTROYED] = { CONTROL(kvm_arch_destroy_vm, KVM, 0, vl_on_kvm_arch_destroy_vm) },
+	[UNIX_STREAM_SENDMSG] = { CONTROL(unix_stream_sendmsg, UNIX, 0,
+					  vl_on_unix_stream_sendmsg) },
+	[UNIX_RELEASE] = { CONTROL(unix_release, UNIX, 0, vl_on_unix_release) },
 	[VHOST_VRING_IOCTL] = { RETURN(vhost_vring_ioctl, VHOST, vl_on_vhost_vring_ioctl,
 				       vl_after_vhost_vring_ioctl, struct vl_vring_ioctl) },
-	[VHOST_DEV_CLEANUP] = { CONTROL(vhost_dev_cleanup, VHOST, vl_on_vhost_dev_cleanup) },
-	[VHOST_VQ_INIT_ACCESS] = { CONTROL(vhost_vq_init_access, VHOST,
+	[VHOST_DEV_CLEANUP] = { CONTROL(vhost_dev_cleanup, VHOST, 0, vl_on_vhost_dev_cleanup) },
+	[VHOST_VQ_INIT_ACCESS] = { CONTROL(vhost_vq_init_access, VHOST, 0,
 					   vl_on_vhost_vq_init_access) },
-	[VHOST_DISABLE_NOTIFY] = { CONTROL(vhost_disable_notify, VHOST,
+	[VHOST_DISABLE_NOTIFY] = { CONTROL(vhost_disable_notify, VHOST, 0,
 					   vl_on_vhost_disable_notify) },
-	[VHOST_WORKER_QUEUE] = { CONTROL(vhost_worker_queue, VHOST, vl_on_vhost_queue) },
-	[VHOST_VQ_WORK_QUEUE] = { CONTROL(vhost_vq_work_queue, VHOST, vl_on_vhost_vq_work_queue) },
-	[VHOST_WORK_QUEUE] = { CONTROL(vhost_work_queue, VHOST, vl_on_vhost_queue) },
-	[HANDLE_TX_KICK] = { VHOST_HOP(handle_tx_kick, VHOST_NET, WAKE, vl_on_vhost_kick) },
-	[HANDLE_RX_KICK] = { VHOST_HOP(handle_rx_kick, VHOST_NET, WAKE, vl_on_vhost_kick) },
-	[VHOST_VSOCK_HANDLE_TX_KICK] = { VHOST_HOP(vhost_vsock_handle_tx_kick, VHOST_VSOCK, WAKE,
-						   vl_on_vhost_kick) },
-	[VHOST_VSOCK_HANDLE_RX_KICK] = { VHOST_HOP(vhost_vsock_handle_rx_kick, VHOST_VSOCK, WAKE,
-						   vl_on_vhost_kick) },
-	[VHOST_SCSI_CTL_HANDLE_KICK] = { VHOST_HOP(vhost_scsi_ctl_handle_kick, VHOST_SCSI, WAKE,
-						   vl_on_vhost_kick) },
-	[VHOST_SCSI_EVT_HANDLE_KICK] = { VHOST_HOP(vhost_scsi_evt_handle_kick, VHOST_SCSI, WAKE,
-						   vl_on_vhost_kick) },
-	[VHOST_SCSI_HANDLE_KICK] = { VHOST_HOP(vhost_scsi_handle_kick, VHOST_SCSI, WAKE,
-					       vl_on_vhost_kick) },
-	[HANDLE_VQ_KICK] = { VHOST_HOP(handle_vq_kick, VHOST_VDPA, WAKE, vl_on_vhost_kick) },
-	[VHOST_ADD_USED_AND_SIGNAL] = { VHOST_HOP(vhost_add_used_and_signal, VHOST, CALL,
+	[VHOST_WORKER_QUEUE] = { CONTROL(vhost_worker_queue, VHOST, 0, vl_on_vhost_queue) },
+	[VHOST_VQ_WORK_QUEUE] = { CONTROL(vhost_vq_work_queue, VHOST, 0,
+					  vl_on_vhost_vq_work_queue) },
+	[VHOST_WORK_QUEUE] = { CONTROL(vhost_work_queue, VHOST, 0, vl_on_vhost_queue) },
+	[HANDLE_TX_KICK] = { CONTROL(handle_tx_kick, VHOST_NET, HOP(WAKE), vl_on_vhost_kick) },
+	[HANDLE_RX_KICK] = { CONTROL(handle_rx_kick, VHOST_NET, HOP(WAKE), vl_on_vhost_kick) },
+	[VHOST_VSOCK_HANDLE_TX_KICK] = { CONTROL(vhost_vsock_handle_tx_kick, VHOST_VSOCK, HOP(WAKE),
+						 vl_on_vhost_kick) },
+	[VHOST_VSOCK_HANDLE_RX_KICK] = { CONTROL(vhost_vsock_handle_rx_kick, VHOST_VSOCK, HOP(WAKE),
+						 vl_on_vhost_kick) },
+	[VHOST_SCSI_CTL_HANDLE_KICK] = { CONTROL(vhost_scsi_ctl_handle_kick, VHOST_SCSI, HOP(WAKE),
+						 vl_on_vhost_kick) },
+	[VHOST_SCSI_EVT_HANDLE_KICK] = { CONTROL(vhost_scsi_evt_handle_kick, VHOST_SCSI, HOP(WAKE),
+						 vl_on_vhost_kick) },
+	[VHOST_SCSI_HANDLE_KICK] = { CONTROL(vhost_scsi_handle_kick, VHOST_SCSI, HOP(WAKE),
+					     vl_on_vhost_kick) },
+	[HANDLE_VQ_KICK] = { CONTROL(handle_vq_kick, VHOST_VDPA, HOP(WAKE), vl_on_vhost_kick) },
+	[VHOST_ADD_USED_AND_SIGNAL] = { CONTROL(vhost_add_used_and_signal, VHOST, HOP(CALL),
+						vl_on_vhost_signal) },
+	[VHOST_ADD_USED_AND_SIGNAL_N] = { CONTROL(vhost_add_used_and_signal_n, VHOST, HOP(CALL),
 						  vl_on_vhost_signal) },
-	[VHOST_ADD_USED_AND_SIGNAL_N] = { VHOST_HOP(vhost_add_used_and_signal_n, VHOST, CALL,
-						    vl_on_vhost_signal) },
-	[VHOST_SIGNAL] = { VHOST_HOP(vhost_signal, VHOST, CALL, vl_on_vhost_signal) },
+	[VHOST_SIGNAL] = { CONTROL(vhost_signal, VHOST, HOP(CALL), vl_on_vhost_signal) },
 	/* No hop, but the vCPUs' own counters. */
-	[KVM_ARCH_VCPU_DESTROY] = { SHARED(kvm_arch_vcpu_destroy, KVM,
-					   vl_on_kvm_arch_vcpu_destroy) },
+	[KVM_ARCH_VCPU_DESTROY] = { FUNCTION(kvm_arch_vcpu_destroy, KVM, 0,
+					     vl_on_kvm_arch_vcpu_destroy) },
 	[KVM_VCPU_WAKEUP] = { TRACEPOINT(kvm_vcpu_wakeup, KVM, 0, vl_on_kvm_vcpu_wakeup) },
 };
 
@@ -243,66 +217,9 @@ static bool discovering;
 /* Returns missed by kretprobes in earlier uses: each use counts from 0. */
 static unsigned long missed_before;
 
-/*
- * What the shared ops calls, by address. Open addressing; an address that is no
- * longer there leaves its place marked, because others may stand behind it.
- */
-#define SHARED_BITS 7
-#define SHARED_GONE 1UL
-
-static struct shared {
-	unsigned long addr;
-	ftrace_func_t func;
-} shared[1 << SHARED_BITS];
-
-static unsigned int nr_shared;
-
-static struct shared *shared_slot(unsigned long addr, unsigned int i)
-{
-	return &shared[(hash_long(addr, SHARED_BITS) + i) % ARRAY_SIZE(shared)];
-}
-
-/*
- * Its last hits may still be under way when a probe is detached from the shared ops:
- * the place can be another's by now.
- */
-static __always_inline void call_slot(const struct shared *slot, unsigned long ip,
-				      unsigned long parent_ip, struct ftrace_ops *ops,
-				      struct ftrace_regs *fregs)
-{
-	ftrace_func_t func = READ_ONCE(slot->func);
-
-	/* Pairs with attach_shared(). */
-	smp_rmb();
-	if (likely(READ_ONCE(slot->addr) == ip))
-		func(ip, parent_ip, ops, fregs);
-}
-
-static void call_shared(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
-			struct ftrace_regs *fregs)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(shared); i++) {
-		struct shared *slot = shared_slot(ip, i);
-		/* Pairs with attach_shared(). */
-		unsigned long addr = smp_load_acquire(&slot->addr);
-
-		if (addr == ip)
-			call_slot(slot, ip, parent_ip, ops, fregs);
-		if (addr == ip || !addr)
-			return;
-	}
-}
-
-static struct ftrace_ops shared_ops = {
-	.func = call_shared,
-	.flags = FTRACE_OPS_FL_PERMANENT,
-};
-
 unsigned long vl_hooks_irqfd_inject(void)
 {
-	return READ_ONCE(probes[IRQFD_INJECT].addr);
+	return READ_ONCE(probes[IRQFD_INJECT].function.addr);
 }
 
 /* Return: whether an irqfd is seen before it looks who is first in its queue */
@@ -332,7 +249,7 @@ unsigned long vl_hooks_missed(void)
 /* The function in a table is its first byte, the hook's address may be behind. */
 bool vl_hooks_is_eventfd_write(unsigned long func)
 {
-	unsigned long addr = READ_ONCE(probes[EVENTFD_WRITE].addr);
+	unsigned long addr = READ_ONCE(probes[EVENTFD_WRITE].function.addr);
 
 	return addr && addr - func <= VL_ENTRY_SLACK;
 }
@@ -355,7 +272,7 @@ static bool is_tracepoint(const struct probe *p)
 
 static bool is_found(const struct probe *p)
 {
-	return is_tracepoint(p) ? !!p->tp : p->addr;
+	return is_tracepoint(p) ? !!p->tp : p->function.addr;
 }
 
 static bool is_wanted(const struct probe *p)
@@ -368,125 +285,96 @@ static bool is_in(const struct probe *p, const struct module *mod)
 	return p->module && !strcmp(p->module, mod->name);
 }
 
-/*
- * The filter holds the address exactly while attached: an ops whose filter is
- * empty would be called for every function there is.
- */
-static int attach_function(struct probe *p)
-{
-	int ret;
-
-	ret = ftrace_set_filter_ip(&p->ops, p->addr, 0, 0);
-	if (ret)
-		return ret;
-
-	ret = register_ftrace_function(&p->ops);
-	if (ret)
-		ftrace_set_filter_ip(&p->ops, p->addr, 1, 0);
-	return ret;
-}
-
-static void detach_function(struct probe *p)
-{
-	unregister_ftrace_function(&p->ops);
-	ftrace_set_filter_ip(&p->ops, p->addr, 1, 0);
-}
-
-static int attach_shared(struct probe *p)
-{
-	struct shared *slot;
-	unsigned int i = 0;
-	int ret;
-
-	BUILD_BUG_ON(ARRAY_SIZE(shared) < 2 * PROBES);
-
-	do
-		slot = shared_slot(p->addr, i++);
-	while (slot->addr > SHARED_GONE && i < ARRAY_SIZE(shared));
-	/* Whoever finds the new function does not find the old address. */
-	smp_wmb();
-	WRITE_ONCE(slot->func, p->shared);
-	/* Whoever finds the address finds its function. */
-	smp_store_release(&slot->addr, p->addr);
-
-	ret = ftrace_set_filter_ip(&shared_ops, p->addr, 0, 0);
-	if (!ret && !nr_shared) {
-		ret = register_ftrace_function(&shared_ops);
-		if (ret)
-			ftrace_set_filter_ip(&shared_ops, p->addr, 1, 0);
-	}
-	if (ret)
-		WRITE_ONCE(slot->addr, SHARED_GONE);
-	else
-		nr_shared++;
-	return ret;
-}
-
-static void detach_shared(struct probe *p)
-{
-	unsigned int i;
-
-	if (!--nr_shared)
-		unregister_ftrace_function(&shared_ops);
-	ftrace_set_filter_ip(&shared_ops, p->addr, 1, 0);
-
-	for (i = 0; i < ARRAY_SIZE(shared); i++)
-		if (shared[i].addr == p->addr)
-			WRITE_ONCE(shared[i].addr, SHARED_GONE);
-}
-
 /* What a last use left in it would be refused. */
 static int attach_return(struct probe *p)
 {
 	missed_before += p->rp.nmissed;
 	p->rp.nmissed = 0;
 	memset(&p->rp.kp, 0, sizeof(p->rp.kp));
-	p->rp.kp.addr = (void *)p->addr;
+	p->rp.kp.addr = (void *)p->function.addr;
 	return register_kretprobe(&p->rp);
 }
 
-static int attach_probe(struct probe *p)
+static void attached(struct probe *p, int ret)
 {
-	if (is_tracepoint(p))
-		return tracepoint_probe_register(p->tp, p->handler, NULL);
-	if (p->rp.handler)
-		return attach_return(p);
-	if (p->shared)
-		return attach_shared(p);
-	return p->ops.func ? attach_function(p) : 0;
+	p->error = -ret;
+	WRITE_ONCE(p->attached, !ret);
 }
 
 static void attach(struct probe *p)
 {
-	int ret;
-
 	lockdep_assert_held(&hooks_lock);
 
 	if (p->attached || !is_found(p))
 		return;
 
-	ret = attach_probe(p);
-	p->error = -ret;
-	WRITE_ONCE(p->attached, !ret);
+	if (is_tracepoint(p))
+		attached(p, tracepoint_probe_register(p->tp, p->handler, NULL));
+	else if (p->rp.handler)
+		attached(p, attach_return(p));
+	else if (!p->function.func)
+		attached(p, 0);
 }
 
-static void detach(struct probe *p)
+static void attach_functions(void)
 {
-	lockdep_assert_held(&hooks_lock);
+	struct vl_function *functions[PROBES];
+	struct probe *of[PROBES];
+	unsigned int i, nr = 0;
 
-	if (!p->attached)
-		return;
+	BUILD_BUG_ON(PROBES > VL_FUNCTIONS_MAX);
 
-	if (is_tracepoint(p))
+	for (i = 0; i < PROBES; i++) {
+		struct probe *p = &probes[i];
+
+		if (p->attached || !p->function.func || !is_found(p) || !is_wanted(p))
+			continue;
+		of[nr] = p;
+		functions[nr++] = &p->function;
+	}
+	vl_functions_add(functions, nr);
+	for (i = 0; i < nr; i++)
+		attached(of[i], functions[i]->ret);
+}
+
+static void detach_tracepoints(bool (*is)(const struct probe *p, const struct module *mod),
+			       const struct module *mod)
+{
+	unsigned int i;
+
+	for (i = PROBES; i-- > 0;) {
+		struct probe *p = &probes[i];
+
+		if (!p->attached || !is_tracepoint(p) || !is(p, mod))
+			continue;
 		tracepoint_probe_unregister(p->tp, p->handler, NULL);
-	else if (p->rp.handler)
-		unregister_kretprobe(&p->rp);
-	else if (p->shared)
-		detach_shared(p);
-	else if (p->ops.func)
-		detach_function(p);
+		WRITE_ONCE(p->attached, false);
+	}
+}
 
-	WRITE_ONCE(p->attached, false);
+static void detach_functions(bool (*is)(const struct probe *p, const struct module *mod),
+			     const struct module *mod)
+{
+	struct vl_function *functions[PROBES];
+	struct kretprobe *returns[PROBES];
+	unsigned int i, nr_functions = 0, nr_returns = 0;
+
+	for (i = 0; i < PROBES; i++) {
+		struct probe *p = &probes[i];
+
+		if (!p->attached || is_tracepoint(p) || !is(p, mod))
+			continue;
+		if (p->rp.handler)
+			returns[nr_returns++] = &p->rp;
+		else if (p->function.func)
+			functions[nr_functions++] = &p->function;
+	}
+	unregister_kretprobes(returns, nr_returns);
+	vl_functions_del(functions, nr_functions);
+
+	for (i = 0; i < PROBES; i++)
+		if (!is_tracepoint(&probes[i]) && is(&probes[i], mod))
+			WRITE_ONCE(probes[i].attached, false);
 }
 
 static bool any_attached(void)
@@ -500,27 +388,37 @@ static bool any_attached(void)
 }
 
 /*
- * Functions come first: kvm.c relies on irqfd_wakeup() being seen before accepts.
- * A detach may still be due, and handlers then go on with the clock they have.
+ * Functions come first: kvm.c relies on irqfd_wakeup() being seen before accepts, and
+ * without those of eventfds nothing else is attached. A detach may still be due, and
+ * handlers then go on with the clock they have.
  */
-static void attach_wanted(void)
+static int attach_wanted(void)
 {
 	unsigned int i;
 
 	if (!any_attached())
 		vl_clock_start();
+	attach_functions();
+	if (!probes[EVENTFD_SIGNAL_MASK].attached && !probes[EVENTFD_WRITE].attached)
+		return -EOPNOTSUPP;
+
 	for (i = 0; i < PROBES; i++)
 		if (is_wanted(&probes[i]))
 			attach(&probes[i]);
+	return 0;
+}
+
+static bool is_unwanted(const struct probe *p, const struct module *unused)
+{
+	return !is_wanted(p);
 }
 
 static void detach_unwanted(void)
 {
-	unsigned int i;
+	lockdep_assert_held(&hooks_lock);
 
-	for (i = PROBES; i-- > 0;)
-		if (!is_wanted(&probes[i]))
-			detach(&probes[i]);
+	detach_tracepoints(is_unwanted, NULL);
+	detach_functions(is_unwanted, NULL);
 }
 
 /* Their ends are not seen any more. Handlers may still run, and make more of them. */
@@ -543,18 +441,20 @@ static DECLARE_WORK(detach_work, detach_later);
 
 static int get_locked(struct netlink_ext_ack *extack)
 {
+	int ret;
+
 	lockdep_assert_held(&hooks_lock);
 
 	users++;
-	attach_wanted();
-	if (probes[EVENTFD_SIGNAL_MASK].attached || probes[EVENTFD_WRITE].attached)
+	ret = attach_wanted();
+	if (!ret)
 		return 0;
 
 	NL_SET_ERR_MSG(
 		extack,
 		"ftrace refused the hooks on eventfds: set sysctl kernel.ftrace_enabled=1, or see probe-get");
 	users--;
-	return -EOPNOTSUPP;
+	return ret;
 }
 
 /*
@@ -663,32 +563,41 @@ static void find_function(struct probe *p)
 {
 	unsigned long addr;
 
-	if (is_tracepoint(p) || p->addr)
+	if (is_tracepoint(p) || p->function.addr)
 		return;
 
 	addr = function_addr(p);
 	if (!addr)
 		return;
 
-	WRITE_ONCE(p->addr, addr);
+	WRITE_ONCE(p->function.addr, addr);
 	p->error = 0;
-	if (is_wanted(p))
-		attach(p);
 }
 
-static void lose_function(struct probe *p)
+static void find_functions(const struct module *mod)
 {
-	if (is_tracepoint(p))
-		return;
+	unsigned int i;
 
-	detach(p);
-	WRITE_ONCE(p->addr, 0);
+	for (i = 0; i < PROBES; i++)
+		if (is_in(&probes[i], mod))
+			find_function(&probes[i]);
+	if (users)
+		attach_wanted();
+}
+
+static void lose_functions(const struct module *mod)
+{
+	unsigned int i;
+
+	detach_functions(is_in, mod);
+	for (i = 0; i < PROBES; i++)
+		if (!is_tracepoint(&probes[i]) && is_in(&probes[i], mod))
+			WRITE_ONCE(probes[i].function.addr, 0);
 }
 
 static int module_event(struct notifier_block *nb, unsigned long event, void *data)
 {
 	struct module *mod = data;
-	unsigned int i;
 
 	if (event != MODULE_STATE_COMING && event != MODULE_STATE_GOING)
 		return NOTIFY_DONE;
@@ -697,15 +606,10 @@ static int module_event(struct notifier_block *nb, unsigned long event, void *da
 	vl_layout_forget(mod->name);
 
 	mutex_lock(&hooks_lock);
-	for (i = 0; i < PROBES; i++) {
-		if (!is_in(&probes[i], mod))
-			continue;
-		if (event == MODULE_STATE_COMING)
-			find_function(&probes[i]);
-		else
-			lose_function(&probes[i]);
-	}
-	if (event == MODULE_STATE_GOING) {
+	if (event == MODULE_STATE_COMING) {
+		find_functions(mod);
+	} else {
+		lose_functions(mod);
 		vl_source_forget();
 		vl_vhost_forget();
 	}
@@ -745,14 +649,10 @@ static void lose_tracepoints(const struct module *mod)
 {
 	unsigned int i;
 
-	for (i = 0; i < PROBES; i++) {
-		struct probe *p = &probes[i];
-
-		if (!is_tracepoint(p) || !is_in(p, mod))
-			continue;
-		detach(p);
-		p->tp = NULL;
-	}
+	detach_tracepoints(is_in, mod);
+	for (i = 0; i < PROBES; i++)
+		if (is_tracepoint(&probes[i]) && is_in(&probes[i], mod))
+			probes[i].tp = NULL;
 }
 
 static int tracepoint_event(struct notifier_block *nb, unsigned long event, void *data)
@@ -775,7 +675,7 @@ static struct notifier_block tracepoint_nb = {
 	.notifier_call = tracepoint_event,
 };
 
-int vl_hooks_init(void)
+int __init vl_hooks_init(void)
 {
 	unsigned int i;
 	int ret;
@@ -796,6 +696,8 @@ int vl_hooks_init(void)
 	mutex_lock(&hooks_lock);
 	for (i = 0; i < PROBES; i++)
 		find_function(&probes[i]);
+	vl_functions_init(probes[EVENTFD_SIGNAL_MASK].function.addr,
+			  probes[EVENTFD_WRITE].function.addr);
 	for_each_kernel_tracepoint(find_kernel_tracepoint, NULL);
 	mutex_unlock(&hooks_lock);
 
@@ -805,8 +707,6 @@ int vl_hooks_init(void)
 /* There are no vrings any more; a last detach may still be under way. */
 void vl_hooks_exit(void)
 {
-	unsigned int i;
-
 	unregister_tracepoint_module_notifier(&tracepoint_nb);
 	unregister_module_notifier(&module_nb);
 	cancel_work_sync(&detach_work);
@@ -815,10 +715,7 @@ void vl_hooks_exit(void)
 	users = 0;
 	discovering = false;
 	detach_unwanted();
-	for (i = 0; i < PROBES; i++)
-		if (probes[i].ops.func)
-			ftrace_free_filter(&probes[i].ops);
-	ftrace_free_filter(&shared_ops);
+	vl_functions_exit();
 	mutex_unlock(&hooks_lock);
 
 	/* Handlers may still run; then their code goes. */

@@ -423,6 +423,7 @@ TEST_F_TIMEOUT(ftrace_switch, off_means_EOPNOTSUPP_and_back_on_it_works, SLOW)
 	nr = t_probe_dump(&self->g, p, MAX_PROBES);
 	for (i = 0; i < nr; i++) {
 		failed += p[i].state == VRINGLAB_PROBE_STATE_FAILED;
+		EXPECT_NE((uint32_t)VRINGLAB_PROBE_STATE_ATTACHED, p[i].state);
 		EXPECT_EQ(p[i].state == VRINGLAB_PROBE_STATE_FAILED, !!p[i].error)
 		{
 			TH_LOG("%s: state %u, errno %u", p[i].name, p[i].state, p[i].error);
