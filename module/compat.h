@@ -12,7 +12,6 @@
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/ptrace.h>
-#include <linux/version.h>
 #include <linux/wait.h>
 #include <net/genetlink.h>
 
@@ -29,17 +28,17 @@
 #endif
 
 /* It may be asked for another clock than CLOCK_REALTIME since 7.x: see Kbuild. */
-#ifdef VL_HAS_KTIME_GET_SNAPSHOT_ID
+#ifdef VL_HAS_ktime_get_snapshot_id
 #define vl_ktime_get_snapshot(snapshot) ktime_get_snapshot_id(CLOCK_REALTIME, snapshot)
 #else
 #define vl_ktime_get_snapshot(snapshot) ktime_get_snapshot(snapshot)
 #endif
 
 /* What a family's pre_doit() is given; in 6.2 operations were split. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
-#define vl_genl_op genl_ops
-#else
+#ifdef VL_HAS_genl_split_ops
 #define vl_genl_op genl_split_ops
+#else
+#define vl_genl_op genl_ops
 #endif
 
 /* Argument @n of the hooked function; the accessor came with 6.3. */
@@ -55,8 +54,15 @@
  */
 #define VL_ENTRY_SLACK 4UL
 
-/* From 6.17 an irqfd refuses a queue whose first entry has priority. */
-#define VL_IRQFD_REFUSES_PRIORITY (LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0))
+/*
+ * From 6.17 an irqfd refuses a queue whose first entry has priority: what it enters
+ * the queue by does.
+ */
+#ifdef VL_HAS_add_wait_queue_priority_exclusive
+#define VL_IRQFD_REFUSES_PRIORITY 1
+#else
+#define VL_IRQFD_REFUSES_PRIORITY 0
+#endif
 
 /*
  * An eventfd is signalled under its lock. Without PREEMPT_RT interrupts are off
