@@ -19,7 +19,10 @@
 #include <linux/netlink.h>
 #include <linux/notifier.h>
 #include <linux/tracepoint.h>
+#include <linux/uaccess.h>
 #include <linux/workqueue.h>
+
+#include <asm/nops.h>
 
 #include "clock.h"
 #include "compat.h"
@@ -511,6 +514,37 @@ void vl_hooks_undiscover(void)
 	mutex_unlock(&hooks_lock);
 }
 
+/*
+ * With debugfs' kprobes/enabled at 0 no kprobe is armed, and registering one succeeds all
+ * the same: then ftrace's nop is where its call should be. Another tracer's call there
+ * hides it.
+ */
+static bool is_disarmed(const struct probe *p)
+{
+	static const u8 nop[] = { BYTES_NOP5 };
+	u8 code[sizeof(nop)];
+
+	return p->rp.handler && !copy_from_kernel_nofault(code, p->rp.kp.addr, sizeof(code)) &&
+	       !memcmp(code, nop, sizeof(code));
+}
+
+static void tell_state(const struct probe *p, struct vl_probe_info *info)
+{
+	info->error = p->error;
+	if (!is_found(p)) {
+		info->state = VRINGLAB_PROBE_STATE_ABSENT;
+	} else if (p->attached && is_disarmed(p)) {
+		info->state = VRINGLAB_PROBE_STATE_FAILED;
+		info->error = ECANCELED;
+	} else if (p->attached) {
+		info->state = VRINGLAB_PROBE_STATE_ATTACHED;
+	} else if (p->error) {
+		info->state = VRINGLAB_PROBE_STATE_FAILED;
+	} else {
+		info->state = VRINGLAB_PROBE_STATE_IDLE;
+	}
+}
+
 bool vl_hooks_info(unsigned int i, struct vl_probe_info *info)
 {
 	struct probe *p = &probes[i];
@@ -523,15 +557,7 @@ bool vl_hooks_info(unsigned int i, struct vl_probe_info *info)
 	info->module = p->module;
 	info->type = p->type;
 	info->hops = p->hops;
-	info->error = p->error;
-	if (!is_found(p))
-		info->state = VRINGLAB_PROBE_STATE_ABSENT;
-	else if (p->attached)
-		info->state = VRINGLAB_PROBE_STATE_ATTACHED;
-	else if (p->error)
-		info->state = VRINGLAB_PROBE_STATE_FAILED;
-	else
-		info->state = VRINGLAB_PROBE_STATE_IDLE;
+	tell_state(p, info);
 	mutex_unlock(&hooks_lock);
 
 	return true;

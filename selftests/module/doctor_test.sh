@@ -94,6 +94,24 @@ ftrace_switched_off()
 	[ "$status" -eq 1 ] && are missing kernel.ftrace_enabled && doctor && [ "$status" -eq 0 ]
 }
 
+# Before discovery and during it
+kprobes_switched_off()
+{
+	local kprobes=/sys/kernel/debug/kprobes/enabled good
+
+	[ "$(cat "$kprobes")" = 1 ] && echo 0 >"$kprobes" || return 1
+	doctor && [ "$status" -eq 0 ] && are limited kernel.kprobes &&
+		are ok hook.vhost_vring_ioctl && "$vringlab" discover on && doctor &&
+		[ "$status" -eq 0 ] && are missing hook.vhost_vring_ioctl &&
+		are ok hook.vhost_disable_notify && grep -q "kprobes/enabled" "$tmp/out"
+	good=$?
+	echo 1 >"$kprobes"
+	[ "$good" -eq 0 ] && doctor && are ok kernel.kprobes hook.vhost_vring_ioctl
+	good=$?
+	"$vringlab" discover off
+	return "$good"
+}
+
 # It is a limit, not a failure; and to look at KVM does not load it.
 kvm_unloaded()
 {
@@ -143,7 +161,7 @@ files_are_told_apart()
 }
 
 ktap_print_header
-ktap_set_plan 9
+ktap_set_plan 10
 
 [ -z "$vendor" ] || modprobe "$vendor"
 check "before the module: exit 1, and what the kernel has" without_the_module
@@ -157,6 +175,7 @@ if echo 1 2>/dev/null >/proc/sys/kernel/ftrace_enabled && echo 0 2>/dev/null \
 else
 	skip "ftrace switched off: exit 1" "this kernel does not let it be: use one before 7.3"
 fi
+check "kprobes switched off: what discovery lacks then" kprobes_switched_off
 if [ -n "$vendor" ] && [ -e /sys/module/kvm/initstate ]; then
 	check "KVM unloaded: which hops that costs, exit 0" kvm_unloaded
 	modprobe "$vendor"

@@ -119,6 +119,82 @@ TEST_F_TIMEOUT(probes, each_is_listed_once, SLOW)
 			}
 }
 
+/* Those that wait for a return and are in this kernel; @state and @error are theirs all. */
+static bool returns_are(struct t_genl *g, uint32_t state, uint32_t error)
+{
+	struct t_probe p[128];
+	int i, nr = t_probe_dump(g, p, 128), found = 0;
+
+	for (i = 0; i < nr; i++) {
+		if (p[i].type != VRINGLAB_PROBE_TYPE_RETURN ||
+		    p[i].state == VRINGLAB_PROBE_STATE_ABSENT)
+			continue;
+		found++;
+		if (p[i].state != state || p[i].error != error) {
+			printf("# %s is in state %u, errno %u\n", p[i].name, p[i].state,
+			       p[i].error);
+			return false;
+		}
+	}
+	return found;
+}
+
+static int kprobes_enable(const char *value)
+{
+	int fd = open("/sys/kernel/debug/kprobes/enabled", O_WRONLY | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, value, 1) == 1 ? 0 : -errno;
+	close(fd);
+	return ret;
+}
+
+/* clang-format off */
+FIXTURE(kprobes_switch) {
+	struct t_genl g;
+};
+
+/* clang-format on */
+
+FIXTURE_SETUP(kprobes_switch)
+{
+	int ret;
+
+	OPEN_OR_SKIP(&self->g);
+	ret = kprobes_enable("1");
+	if (ret)
+		SKIP(return, "needs kprobes/enabled of debugfs (%s): mount it", strerror(-ret));
+}
+
+FIXTURE_TEARDOWN(kprobes_switch)
+{
+	kprobes_enable("1");
+	EXPECT_EQ(0u, self->g.leak);
+	t_genl_close(&self->g);
+}
+
+TEST_F_TIMEOUT(kprobes_switch, off_while_attached_is_told, SLOW)
+{
+	ASSERT_EQ(0, t_discover_set(&self->g, true, false));
+	if (!returns_are(&self->g, VRINGLAB_PROBE_STATE_ATTACHED, 0))
+		SKIP(return, "needs KVM or vhost: load kvm_amd or kvm_intel");
+	ASSERT_EQ(0, kprobes_enable("0"));
+	EXPECT_TRUE(returns_are(&self->g, VRINGLAB_PROBE_STATE_FAILED, ECANCELED));
+	ASSERT_EQ(0, kprobes_enable("1"));
+	EXPECT_TRUE(returns_are(&self->g, VRINGLAB_PROBE_STATE_ATTACHED, 0));
+}
+
+TEST_F_TIMEOUT(kprobes_switch, off_before_attaching_is_told, SLOW)
+{
+	ASSERT_EQ(0, kprobes_enable("0"));
+	ASSERT_EQ(0, t_discover_set(&self->g, true, false));
+	EXPECT_TRUE(returns_are(&self->g, VRINGLAB_PROBE_STATE_FAILED, ECANCELED));
+	ASSERT_EQ(0, kprobes_enable("1"));
+	EXPECT_TRUE(returns_are(&self->g, VRINGLAB_PROBE_STATE_ATTACHED, 0));
+}
+
 USE_MODULE_WITH_ANCHOR
 
 TEST_HARNESS_MAIN

@@ -12,8 +12,8 @@
 
 # checks that there are on every machine; the others depend on what is found
 always="kernel.release kernel.architecture kernel.lockdown kernel.secure-boot
-	kernel.ftrace_enabled module.loaded module.installed hook. hop.kick hop.call config.file
-	permission.net_admin tracefs.mounted btf.vmlinux io_uring.allowed io_uring.ring
+	kernel.ftrace_enabled kernel.kprobes module.loaded module.installed hook. hop.kick hop.call
+	config.file permission.net_admin tracefs.mounted btf.vmlinux io_uring.allowed io_uring.ring
 	kvm.device vhost.vhost-net vhost.vhost-vsock vhost.vhost-scsi"
 
 wrong_usage()

@@ -27,6 +27,7 @@ static const char *const hop_costs[VLNL_NR_HOPS] = {
 static const char hook_costs[] = "what it is for is seen in part, or not at all";
 static const char load_kvm[] = "modprobe kvm_intel or kvm_amd";
 static const char load_holder[] = "load the module that holds it";
+static const char arm[] = "echo 1 >/sys/kernel/debug/kprobes/enabled";
 static const char see_log[] = "see the errno; end other tracers, sysctl kernel.ftrace_enabled=1";
 
 /* Ask the module; -ENOENT while there is none. */
@@ -161,7 +162,7 @@ static void name_purpose(const struct vlnl_probe *p, char *text, size_t size)
 static const char *cure_of(const struct vlnl_probe *p)
 {
 	if (p->state == VRINGLAB_PROBE_STATE_FAILED)
-		return see_log;
+		return p->error == ECANCELED ? arm : see_log;
 	if (!holder_is_loaded(p))
 		return strcmp(p->module, "kvm") ? load_holder : load_kvm;
 	return "use a kernel that has it";

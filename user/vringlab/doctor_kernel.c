@@ -18,6 +18,7 @@
 #define LOCKDOWN SECURITYFS "/lockdown"
 #define SIG_ENFORCE "/sys/module/module/parameters/sig_enforce"
 #define FTRACE "/proc/sys/kernel/ftrace_enabled"
+#define KPROBES "/sys/kernel/debug/kprobes/enabled"
 /* The EFI global variable: 4 bytes of attributes, then the value. */
 #define SECURE_BOOT "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
@@ -145,10 +146,34 @@ static void look_at_ftrace(struct doctor *d)
 		      "sysctl kernel.ftrace_enabled=1");
 }
 
+static const char costs_of_no_kprobes[] =
+	"while they are off, vrings are found by their first hit only, or not at all";
+
+/* Off, they can be registered all the same, and never say anything. */
+static void look_at_kprobes(struct doctor *d)
+{
+	struct doctor_finding *f;
+	char value[16];
+	int ret = doctor_read_line(KPROBES, value, sizeof(value));
+
+	if (ret) {
+		f = doctor_add(d, DOCTOR_UNKNOWN, "kernel", "kprobes", KPROBES ": %s",
+			       vl_strerror(ret));
+		doctor_advise(f, costs_of_no_kprobes,
+			      ret == -EACCES ? "run it as root" :
+					       "mount -t debugfs none /sys/kernel/debug");
+		return;
+	}
+	f = doctor_add(d, atoi(value) ? DOCTOR_OK : DOCTOR_LIMITED, "kernel", "kprobes", "%s",
+		       value);
+	doctor_advise(f, costs_of_no_kprobes, "echo 1 >" KPROBES);
+}
+
 void doctor_look_at_kernel(struct doctor *d)
 {
 	look_at_release(d);
 	look_at_lockdown(d);
 	look_at_secure_boot(d);
 	look_at_ftrace(d);
+	look_at_kprobes(d);
 }

@@ -102,7 +102,8 @@ enum vringlab_probe_type {
  *   virtqueue, or none is looked for.
  * @VRINGLAB_PROBE_STATE_ATTACHED: Found and attached.
  * @VRINGLAB_PROBE_STATE_FAILED: Found, but the kernel refused to attach; errno
- *   says why.
+ *   says why. ECANCELED of a return is that kprobes are switched off in
+ *   debugfs, by kprobes/enabled, since it was attached or before.
  */
 enum vringlab_probe_state {
 	VRINGLAB_PROBE_STATE_ABSENT,
