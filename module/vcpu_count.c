@@ -91,7 +91,7 @@ static s64 svm_reason(const struct kvm_vcpu *vcpu)
 		return -1;
 
 	/* Of 64 bits on some kernels; what is above 32 is 0, or all ones with them. */
-	if (copy_from_kernel_nofault(&reason, &vmcb->control.exit_code, sizeof(reason)))
+	if (!vl_read(&vmcb->control.exit_code, &reason, sizeof(reason)))
 		return -1;
 	return reason;
 }
