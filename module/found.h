@@ -161,6 +161,10 @@ void vl_found_ioeventfd_hit(const struct kvm *kvm, const struct vl_ioeventfd *io
 bool vl_vm_known(const struct eventfd_ctx *ctx);
 void vl_found_vm_gone(const void *kvm);
 
+/* kvm_fds.c: under vl_vrings_lock */
+
+void vl_ioeventfds_forget(void);
+
 /* vm.c: under vl_vrings_lock */
 
 struct vl_fact *vl_fact_next(const struct eventfd_ctx *ctx, struct vl_fact *fact);

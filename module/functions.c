@@ -26,6 +26,9 @@
 static unsigned long signal_mask_ip __ro_after_init;
 static unsigned long write_ip __ro_after_init;
 
+/* With each kick of a guest while vrings are looked for; 0 else. */
+static unsigned long ioeventfd_write_ip;
+
 /*
  * What is called, by address. Open addressing; an address that is no longer there
  * leaves its place marked, because others may stand behind it.
@@ -83,6 +86,8 @@ static void on_entry(unsigned long ip, unsigned long parent_ip, struct ftrace_op
 		vl_on_eventfd_signal_mask(ip, parent_ip, ops, fregs);
 	else if (ip == write_ip)
 		vl_on_eventfd_write(ip, parent_ip, ops, fregs);
+	else if (ip == READ_ONCE(ioeventfd_write_ip))
+		vl_on_ioeventfd_write(ip, parent_ip, ops, fregs);
 	else
 		look_up(ip, parent_ip, ops, fregs);
 }
@@ -122,6 +127,8 @@ static void fill_slot(const struct vl_function *f)
 	WRITE_ONCE(slot->func, f->func);
 	/* Whoever finds the address finds its function. */
 	smp_store_release(&slot->addr, f->addr);
+	if (f->func == vl_on_ioeventfd_write)
+		WRITE_ONCE(ioeventfd_write_ip, f->addr);
 }
 
 static void clear_slot(const struct vl_function *f)
@@ -131,6 +138,8 @@ static void clear_slot(const struct vl_function *f)
 	for (i = 0; i < ARRAY_SIZE(slots); i++)
 		if (slots[i].addr == f->addr)
 			WRITE_ONCE(slots[i].addr, SLOT_GONE);
+	if (ioeventfd_write_ip == f->addr)
+		WRITE_ONCE(ioeventfd_write_ip, 0);
 }
 
 /* All of them or none. */

@@ -153,6 +153,7 @@ static void drop_fact(struct vl_fact *fact)
 {
 	hash_del(&fact->node);
 	mark(fact->ctx);
+	vl_ioeventfds_forget();
 	eventfd_ctx_put(fact->ctx);
 	fact->vm->nr_facts--;
 	free_if_unused(fact->vm);

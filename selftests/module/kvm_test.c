@@ -251,6 +251,37 @@ TEST_F_TIMEOUT(doorbell, an_ioeventfd_made_unseen_is_found_at_its_first_write, S
 	register_vring(_metadata, &self->g, self->kick, self->call, &self->v);
 }
 
+/* What was known of it when discovery ended is of yesterday. */
+TEST_F_TIMEOUT(doorbell, an_ioeventfd_is_found_again_when_discovery_begins_again, SLOW)
+{
+	struct kvm_regs regs;
+	struct vl_err err;
+	struct vlnl *nl;
+	int i;
+
+	ASSERT_EQ(0, vlnl_open(&nl, &err));
+	ASSERT_EQ(0, t_vring_del(&self->g, self->v.id));
+	if (vlnl_layout_tell(nl, &err) <= 0)
+		SKIP(return, "needs the kernel's BTF: %s", err.msg);
+	vcpu_init(_metadata, &self->m, &self->c[0], 0, guest_kick, variant->nr_pio,
+		  variant->nr_mmio);
+	kvm_ioctl(self->c[0].fd, KVM_GET_REGS, &regs);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, vlnl_discover_on(nl, false, &err));
+		EXPECT_TRUE(EVENTUALLY((vcpu_run(_metadata, &self->c[0]),
+					ioctl(self->c[0].fd, KVM_SET_REGS, &regs),
+					found_kvm_kick(&self->g, &self->v))));
+		/* Once more, when it is known. */
+		vcpu_run(_metadata, &self->c[0]);
+		ioctl(self->c[0].fd, KVM_SET_REGS, &regs);
+		ASSERT_EQ(0, vlnl_discover_off(nl, &err));
+		EXPECT_FALSE(found_kvm_kick(&self->g, &self->v));
+	}
+	vcpu_exit(&self->m, &self->c[0]);
+	vlnl_close(nl);
+	register_vring(_metadata, &self->g, self->kick, self->call, &self->v);
+}
+
 struct runner {
 	pthread_t thread;
 	struct __test_metadata *metadata;
