@@ -19,6 +19,9 @@ hops=(
 	"round-bpftrace 0.80 a bpftrace program"
 	"vcpus 1.05 one vring; with 64, each waiting for its vCPU"
 	"vrings 1.05 64 vrings; with 1024"
+	"reasons 1.00 limit of 75 instructions"
+	"discover-kick 1.00 limit of 75 instructions"
+	"discover-call 1.00 limit of 75 instructions"
 	"foreign 0.15 the ten kprobe trace events; this vring is not traced"
 )
 

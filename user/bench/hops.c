@@ -8,8 +8,8 @@
  * there the time stamp counter advances with each instruction, so that a
  * difference of two readings is exact. Each run goes through all hops many times,
  * first seen by nobody, then by kprobe trace events, by a bpftrace program and by
- * the module, alone and in a crowd of vrings and vCPUs, and takes the median of each
- * hop. Prints the lines that bench-report reads, but only `pair`.
+ * the module, alone, in a crowd of vrings and vCPUs, and while more is to be known, and
+ * takes the median of each hop. Prints the lines that bench-report reads, but only `pair`.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -36,6 +36,7 @@
 /* Instructions. */
 #define HOP_LIMIT 150
 #define CYCLE_LIMIT 800
+#define MORE_LIMIT (HOP_LIMIT / 2)
 
 enum hop {
 	HOP_KICK_WRITE,
@@ -326,7 +327,25 @@ struct traced {
 	struct cost foreign;
 	struct cost few; /* NR_VCPUS vrings, each of which waits for its own vCPU */
 	struct cost many; /* NR_VRINGS */
+	struct cost reasons; /* the same, and exits are told by their reason */
+	struct cost discovery; /* the same, while vrings are looked for */
 };
+
+static void tell_layout(struct vlnl *nl)
+{
+	struct vl_err err;
+
+	if (vlnl_layout_tell(nl, &err) < 0)
+		die("%s", err.msg);
+}
+
+static void discover(struct vlnl *nl)
+{
+	struct vl_err err;
+
+	if (vlnl_discover_on(nl, false, &err))
+		die("%s", err.msg);
+}
 
 static struct traced measure_module(struct path *own, struct path *foreign, struct crowd *crowd)
 {
@@ -345,6 +364,11 @@ static struct traced measure_module(struct path *own, struct path *foreign, stru
 	traced.few = measure(own);
 	crowd_register(crowd, nl, NR_VCPUS - 1, NR_VRINGS - 1);
 	traced.many = measure(own);
+	tell_layout(nl);
+	traced.reasons = measure(own);
+	discover(nl);
+	traced.discovery = measure(own);
+	check_counters(nl, id, 2 * 5 * (WARM_UP + ROUNDS));
 	vlnl_close(nl);
 	return traced;
 }
@@ -356,10 +380,16 @@ static void print_all(const char *what, const struct cost *c, const struct cost 
 	print_costs(what, &added);
 }
 
-/* Each hop against its limit; in a doorbell are two runs beside the kick. */
+/* In a doorbell are two runs beside the kick. */
+static double kick_of(const struct cost *c)
+{
+	return c->of[HOP_DOORBELL] - 2 * c->of[HOP_RUN];
+}
+
+/* Each hop against its limit. */
 static void print_limits(const struct cost *own)
 {
-	double kick = own->of[HOP_DOORBELL] - 2 * own->of[HOP_RUN];
+	double kick = kick_of(own);
 
 	print_pair("kick", kick, HOP_LIMIT);
 	print_pair("wake", own->of[HOP_WAKE], HOP_LIMIT);
@@ -368,6 +398,22 @@ static void print_limits(const struct cost *own)
 	print_pair("cycle",
 		   kick + own->of[HOP_WAKE] + own->of[HOP_CALL_INJECT] + own->of[HOP_EXIT_ENTRY],
 		   CYCLE_LIMIT);
+}
+
+/* What more is added while more is to be known; all of them with NR_VRINGS. */
+static void print_more(const struct traced *traced, const struct cost *base)
+{
+	struct cost many = less(traced->many, base);
+	struct cost reasons = less(traced->reasons, base);
+	struct cost discovery = less(traced->discovery, base);
+
+	print_costs("many", &many);
+	print_costs("reasons", &reasons);
+	print_costs("discover", &discovery);
+	print_pair("reasons", reasons.of[HOP_EXIT_ENTRY] - many.of[HOP_EXIT_ENTRY], MORE_LIMIT);
+	print_pair("discover-kick", kick_of(&discovery) - kick_of(&reasons), MORE_LIMIT);
+	print_pair("discover-call", discovery.of[HOP_CALL_INJECT] - reasons.of[HOP_CALL_INJECT],
+		   MORE_LIMIT);
 }
 
 /* What is added, and the whole round. */
@@ -406,6 +452,8 @@ static void run(const char *module, struct path *own, struct path *foreign, stru
 	print_pair("round", total(&traced.own), total(&base));
 	print_pair("vcpus", total(&traced.few), total(&traced.own));
 	print_pair("vrings", total(&traced.many), total(&traced.few));
+
+	print_more(&traced, &base);
 
 	kprobes = less(kprobes, &base);
 	traced.own = less(traced.own, &base);
