@@ -8,7 +8,7 @@
 include Makefile
 
 bench_out := $(out)/bench
-bench_programs := attach hops reads report roundtrip startexit stat vring wakes
+bench_programs := attach hops reads report roundtrip stall startexit stat vring wakes
 bench_bins := $(bench_programs:%=$(bench_out)/bench-%) $(bench_out)/bench-alloc.so \
 	$(bench_out)/microvm.bin
 
@@ -17,6 +17,7 @@ bench_hops_objs := hops.o hop_vm.o bpftrace.o tracer.o common.o
 bench_reads_objs := reads.o common.o
 bench_report_objs := report.o
 bench_roundtrip_objs := roundtrip.o loopback.o common.o
+bench_stall_objs := stall.o tracer.o common.o
 bench_startexit_objs := startexit.o common.o
 bench_stat_objs := stat.o tracer.o common.o
 bench_vring_objs := vring.o common.o
