@@ -122,6 +122,16 @@ void vl_found_post(struct vl_found *found)
 		irq_work_queue(&wake_soon);
 }
 
+/* A VM ends: what was told of it and waits is not of the next one at its address. */
+void vl_found_void(const void *kvm)
+{
+	unsigned int i;
+
+	for_each_set_bit(i, taken, POOL)
+		if (READ_ONCE(pool[i].kvm) == kvm)
+			cmpxchg(&pool[i].kvm, kvm, NULL);
+}
+
 /* All that was posted until now is applied, or dropped if discovery is off. */
 void vl_found_flush(void)
 {

@@ -12,6 +12,7 @@
 #include <linux/sched.h>
 #include <linux/types.h>
 
+#include "vm.h"
 #include "vringlab.h"
 
 struct kvm_ioeventfd;
@@ -49,7 +50,7 @@ struct vl_ioeventfd {
  * @index:	Number of the virtqueue in its device.
  * @num:	Its size; 0 if unknown.
  * @peer:	Process that serves it; 0 if unknown.
- * @kvm:	VM, to be compared only.
+ * @kvm:	VM, to be compared only; NULL once it has ended.
  * @gsi:	Of an irqfd.
  * @io:		Of an ioeventfd.
  * @serial:	Of a struct vl_eventfd.
@@ -79,6 +80,7 @@ struct vl_found {
 
 struct vl_found *vl_found_get(void (*apply)(struct vl_found *found));
 void vl_found_post(struct vl_found *found);
+void vl_found_void(const void *kvm);
 void vl_found_lose(void);
 u64 vl_found_lost(void);
 void vl_found_flush(void);
@@ -113,24 +115,6 @@ struct vl_device {
 	pid_t tgid;
 	char comm[TASK_COMM_LEN];
 	pid_t peer;
-};
-
-/**
- * struct vl_vm - A VM
- * @node:	In the list of all.
- * @kvm:	What the kernel knows it by, to be compared only.
- * @id:		Netlink's name for it.
- * @tgid:	Process whose it is; 0 if unknown.
- * @comm:	Its name.
- * @nr_facts:	It lives as long as there are any.
- */
-struct vl_vm {
-	struct list_head node;
-	const void *kvm;
-	u32 id;
-	pid_t tgid;
-	char comm[TASK_COMM_LEN];
-	unsigned int nr_facts;
 };
 
 /**

@@ -11,6 +11,7 @@
 
 #include "nl.h"
 #include "vcpu.h"
+#include "vm.h"
 
 const struct nla_policy vl_nl_vcpu_policy[VL_NL_VCPU_MAX + 1] = {
 	[VRINGLAB_A_VCPU_ID] = { .type = NLA_U32 },
@@ -73,7 +74,7 @@ static int fill_vcpu(const struct vl_nl_reply *reply, const struct vl_vcpu *v)
 
 	return vl_nl_end(reply, hdr,
 			 nla_put_u32(skb, VRINGLAB_A_VCPU_ID, v->id) ||
-				 nla_put_u32(skb, VRINGLAB_A_VCPU_VM, v->vm) ||
+				 nla_put_u32(skb, VRINGLAB_A_VCPU_VM, v->vm->id) ||
 				 nla_put_u32(skb, VRINGLAB_A_VCPU_VCPU_ID, v->vcpu_id) ||
 				 nla_put_u32(skb, VRINGLAB_A_VCPU_PID, v->tgid) ||
 				 nla_put_u32(skb, VRINGLAB_A_VCPU_TID, v->tid) ||

@@ -25,6 +25,7 @@
 #include "hooks.h"
 #include "stats.h"
 #include "vcpu.h"
+#include "vm.h"
 
 /* Wishes that wait at once; whoever finds no room comes again with its next hit. */
 #define WISHES 32
@@ -60,7 +61,6 @@ DEFINE_MUTEX(vl_vcpus_lock);
 /* Ids go round the whole range before one comes again. */
 static DEFINE_XARRAY_ALLOC1(ids);
 static u32 next_id;
-static u32 last_vm;
 static unsigned int nr_vcpus;
 
 /* Changes whenever a vCPU comes or goes; never 0. */
@@ -99,19 +99,6 @@ struct vl_vcpu *vl_vcpu_next(unsigned long *id)
 	return v;
 }
 
-/* The same for all vCPUs of a VM; a VM without one in the list is new. */
-static u32 vm_number(const struct kvm *kvm)
-{
-	struct vl_vcpu *v;
-	unsigned long id;
-
-	xa_for_each(&ids, id, v)
-		if (READ_ONCE(v->vcpu) && v->kvm == kvm)
-			return v->vm;
-
-	return ++last_vm;
-}
-
 static struct vl_vcpu *add(const struct wish *wish, struct kvm_vcpu *vcpu)
 {
 	struct vl_vcpu *v;
@@ -124,20 +111,25 @@ static struct vl_vcpu *add(const struct wish *wish, struct kvm_vcpu *vcpu)
 		return NULL;
 
 	v->vcpu = vcpu;
-	v->kvm = wish->kvm;
 	v->vcpu_id = wish->vcpu_id;
 	v->tgid = wish->tgid;
 	v->tid = wish->tid;
-	v->vm = vm_number(v->kvm);
-	if (xa_alloc_cyclic(&ids, &v->id, v, XA_LIMIT(1, S32_MAX), &next_id, GFP_KERNEL) < 0) {
-		kfree(v);
-		return NULL;
-	}
+	v->vm = vl_vm_get(wish->kvm);
+	if (!v->vm)
+		goto err_vcpu;
+	if (xa_alloc_cyclic(&ids, &v->id, v, XA_LIMIT(1, S32_MAX), &next_id, GFP_KERNEL) < 0)
+		goto err_vm;
 
 	hlist_add_head_rcu(&v->node, vl_vcpu_bucket(vcpu));
 	WRITE_ONCE(nr_vcpus, nr_vcpus + 1);
 	changed();
 	return v;
+
+err_vm:
+	vl_vm_put(v->vm);
+err_vcpu:
+	kfree(v);
+	return NULL;
 }
 
 static void end(struct vl_vcpu *v)
@@ -146,7 +138,15 @@ static void end(struct vl_vcpu *v)
 	hlist_del_rcu(&v->node);
 	WRITE_ONCE(nr_vcpus, nr_vcpus - 1);
 	changed();
+	vl_vm_put(v->vm);
 	kfree_rcu(v, rcu);
+}
+
+/* A vCPU that has run ends with its VM. */
+static void lose(struct vl_vcpu *v)
+{
+	WRITE_ONCE(v->vm->gone, true);
+	WRITE_ONCE(v->vcpu, NULL);
 }
 
 /*
@@ -167,7 +167,7 @@ static void grant(struct wish *wish)
 		return;
 
 	if (v)
-		WRITE_ONCE(v->vcpu, NULL);
+		lose(v);
 	/* Pairs with cmpxchg() in claim_wish(): it is another's from here on. */
 	smp_store_release(&wish->vcpu, NULL);
 }
@@ -265,7 +265,7 @@ void vl_on_kvm_arch_vcpu_destroy(unsigned long ip, unsigned long parent_ip, stru
 	smp_mb();
 	v = vl_vcpu_lookup(vcpu);
 	if (v)
-		WRITE_ONCE(v->vcpu, NULL);
+		lose(v);
 	irq_work_queue(&irq_work);
 	vl_path_leave();
 }

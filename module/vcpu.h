@@ -13,6 +13,7 @@
 
 struct kvm;
 struct kvm_vcpu;
+struct vl_vm;
 struct vl_vring;
 
 #define VL_VCPUS_MAX 1024
@@ -55,14 +56,13 @@ enum vl_vcpu_counter {
  * struct vl_vcpu - An involved vCPU
  * @node:	In the bucket of @vcpu.
  * @vcpu:	To be compared only: it belongs to KVM. NULL from its destruction on.
- * @kvm:	Its VM, likewise.
  * @begun:	@kvm_base was taken, all is counted.
  * @isa:	enum vringlab_isa, whose numbers are those of tracepoint kvm_exit.
  * @kvm_base:	KVM's own statistics when counting began, from VL_VCPU_KVM_FIRST on.
  * @counters:	By enum vl_vcpu_counter.
  * @reasons:	Exits by reason.
  * @id:		Netlink's name for it.
- * @vm:		Number of @kvm, the same for all its vCPUs.
+ * @vm:		Its VM.
  * @vcpu_id:	KVM's name for it within its VM.
  * @tgid:	Process that ran it when it was first involved.
  * @tid:	Thread of that process.
@@ -74,14 +74,13 @@ enum vl_vcpu_counter {
 struct vl_vcpu {
 	struct hlist_node node;
 	struct kvm_vcpu *vcpu;
-	const struct kvm *kvm;
 	bool begun;
 	u32 isa;
 	u64 kvm_base[VL_VCPU_KVM_COUNTERS];
 	u64 counters[VL_VCPU_COUNTERS];
 	u64 reasons[VL_REASONS];
 	u32 id;
-	u32 vm;
+	struct vl_vm *vm;
 	u32 vcpu_id;
 	pid_t tgid;
 	pid_t tid;

@@ -18,53 +18,16 @@
 #include <linux/fs.h>
 #include <linux/hashtable.h>
 #include <linux/kvm_host.h>
-#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 
 #define FACT_BITS 8
 
-static LIST_HEAD(vms);
-static u32 last_id;
 static DEFINE_HASHTABLE(facts, FACT_BITS);
 
 /* Eventfds whose first hit was told, as in device.c. */
 #define TOLD_BITS 8
 static const void *told[1 << TOLD_BITS];
-
-static struct vl_vm *find_vm(const void *kvm)
-{
-	struct vl_vm *vm;
-
-	list_for_each_entry(vm, &vms, node)
-		if (vm->kvm == kvm)
-			return vm;
-
-	return NULL;
-}
-
-static struct vl_vm *new_vm(const struct vl_found *found)
-{
-	struct vl_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
-
-	if (!vm)
-		return NULL;
-
-	vm->kvm = found->kvm;
-	vm->id = ++last_id;
-	vm->tgid = found->tgid;
-	memcpy(vm->comm, found->comm, sizeof(vm->comm));
-	list_add_tail(&vm->node, &vms);
-	return vm;
-}
-
-static void free_if_unused(struct vl_vm *vm)
-{
-	if (vm->nr_facts)
-		return;
-	list_del(&vm->node);
-	kfree(vm);
-}
 
 /* The first of an eventfd, or the one after @fact; NULL at the end. */
 struct vl_fact *vl_fact_next(const struct eventfd_ctx *ctx, struct vl_fact *fact)
@@ -86,20 +49,22 @@ static bool same_io(const struct vl_ioeventfd *a, const struct vl_ioeventfd *b)
 	       (!a->has_datamatch || a->datamatch == b->datamatch);
 }
 
-static bool is_fact(const struct vl_fact *fact, const struct vl_found *found)
+static bool is_fact(const struct vl_fact *fact, const struct vl_vm *vm,
+		    const struct vl_found *found)
 {
-	if (fact->vm->kvm != found->kvm || fact->role != found->role)
+	if (fact->vm != vm || fact->role != found->role)
 		return false;
 	return fact->role == VL_ROLE_CALL ? fact->gsi == found->gsi :
 					    same_io(&fact->io, &found->io);
 }
 
-static struct vl_fact *find_fact(const struct eventfd_ctx *ctx, const struct vl_found *found)
+static struct vl_fact *find_fact(const struct eventfd_ctx *ctx, const struct vl_vm *vm,
+				 const struct vl_found *found)
 {
 	struct vl_fact *fact;
 
 	for (fact = vl_fact_next(ctx, NULL); fact; fact = vl_fact_next(ctx, fact))
-		if (is_fact(fact, found))
+		if (is_fact(fact, vm, found))
 			return fact;
 
 	return NULL;
@@ -115,17 +80,22 @@ static void mark(const struct eventfd_ctx *ctx)
 	vl_vrings_changed();
 }
 
-/* Takes the reference out of @found. */
-static int add_fact(struct vl_found *found)
+/* The first who tells of a VM has set it up, or is its owner. */
+static void set_vm_owner(struct vl_vm *vm, const struct vl_found *found)
 {
-	struct vl_vm *vm = find_vm(found->kvm) ?: new_vm(found);
-	struct vl_fact *fact;
+	if (vm->tgid)
+		return;
+	vm->tgid = found->tgid;
+	memcpy(vm->comm, found->comm, sizeof(vm->comm));
+}
 
-	if (!vm)
-		return -ENOMEM;
-	fact = kzalloc(sizeof(*fact), GFP_KERNEL_ACCOUNT);
+/* Takes the reference out of @found, and that to @vm. */
+static int add_fact(struct vl_vm *vm, struct vl_found *found)
+{
+	struct vl_fact *fact = kzalloc(sizeof(*fact), GFP_KERNEL_ACCOUNT);
+
 	if (!fact) {
-		free_if_unused(vm);
+		vl_vm_put(vm);
 		return -ENOMEM;
 	}
 
@@ -135,7 +105,7 @@ static int add_fact(struct vl_found *found)
 	fact->role = found->role;
 	fact->gsi = found->gsi;
 	fact->io = found->io;
-	vm->nr_facts++;
+	set_vm_owner(vm, found);
 	hash_add(facts, &fact->node, (unsigned long)fact->ctx);
 	mark(fact->ctx);
 	return 0;
@@ -155,8 +125,7 @@ static void drop_fact(struct vl_fact *fact)
 	mark(fact->ctx);
 	vl_ioeventfds_forget();
 	eventfd_ctx_put(fact->ctx);
-	fact->vm->nr_facts--;
-	free_if_unused(fact->vm);
+	vl_vm_put(fact->vm);
 	kfree(fact);
 }
 
@@ -234,14 +203,17 @@ void vl_vm_orphan(const struct eventfd_ctx *ctx)
 		lose_facts(ctx);
 }
 
-static void apply_begin(struct vl_found *found)
+/* @vm is given away. */
+static void apply_begin(struct vl_vm *vm, struct vl_found *found)
 {
 	struct eventfd_ctx *ctx = found->ctx;
 
-	if (find_fact(ctx, found))
+	if (find_fact(ctx, vm, found)) {
+		vl_vm_put(vm);
 		return;
+	}
 
-	if (add_fact(found)) {
+	if (add_fact(vm, found)) {
 		vl_found_lose();
 		return;
 	}
@@ -249,28 +221,51 @@ static void apply_begin(struct vl_found *found)
 		lose_facts(ctx);
 }
 
-static void apply_end(struct vl_found *found)
+static void apply_end(struct vl_vm *vm, struct vl_found *found)
 {
 	const struct eventfd_ctx *ctx = found->ctx;
-	struct vl_fact *fact = find_fact(ctx, found);
+	struct vl_fact *fact = find_fact(ctx, vm, found);
 
 	if (fact)
 		del_fact(fact);
+	vl_vm_put(vm);
 	end_if_unknown(ctx);
+}
+
+/* NULL if it has ended meanwhile, or there is no memory. */
+static struct vl_vm *vm_of(struct vl_found *found)
+{
+	const void *kvm = READ_ONCE(found->kvm);
+	struct vl_vm *vm;
+
+	if (!kvm)
+		return NULL;
+
+	vm = vl_vm_get(kvm);
+	if (!vm)
+		vl_found_lose();
+	else if (!READ_ONCE(found->kvm))
+		WRITE_ONCE(vm->gone, true);
+	return vm;
 }
 
 static void apply_fact(struct vl_found *found)
 {
+	struct vl_vm *vm = vm_of(found);
+
 	lockdep_assert_held(&vl_vrings_lock);
+
+	if (!vm)
+		return;
 
 	if (found->file) {
 		vl_ctx_measure(found->file);
 		found->ctx = eventfd_ctx_fileget(found->file);
 	}
 	if (found->end)
-		apply_end(found);
+		apply_end(vm, found);
 	else
-		apply_begin(found);
+		apply_begin(vm, found);
 }
 
 static void apply_gone(struct vl_found *found)
@@ -282,7 +277,7 @@ static void apply_gone(struct vl_found *found)
 	hash_for_each_safe(facts, i, next, fact, node) {
 		struct eventfd_ctx *ctx = fact->ctx;
 
-		if (fact->vm->kvm != found->kvm)
+		if (fact->vm->kvm != found->kvm || !READ_ONCE(fact->vm->gone))
 			continue;
 		del_fact(fact);
 		end_if_unknown(ctx);
@@ -450,10 +445,17 @@ void vl_found_ioeventfd_hit(const struct kvm *kvm, const struct vl_ioeventfd *io
 	vl_found_post(found);
 }
 
+/* What has this address from now on is another VM. */
 void vl_found_vm_gone(const void *kvm)
 {
-	struct vl_found *found = vl_found_get(apply_gone);
+	struct vl_found *found;
 
+	vl_found_void(kvm);
+	vl_path_enter();
+	vl_vm_gone(kvm);
+	vl_path_leave();
+
+	found = vl_found_get(apply_gone);
 	if (!found)
 		return;
 	found->kvm = kvm;

@@ -381,6 +381,51 @@ TEST_F_TIMEOUT(vcpu, it_is_gone_when_kvm_has_destroyed_it, SLOW)
 	EXPECT_LT(id, self->id);
 }
 
+/* What vring-get says of the machine that runs now; 0 while it says nothing. */
+static uint32_t vm_of(struct t_genl *g, uint32_t id)
+{
+	struct t_vring v;
+
+	return !t_vring_get(g, id, &v) && v.has & HAS(VM) ? v.vm : 0;
+}
+
+static void expect_one_number(struct __test_metadata *_metadata, FIXTURE_DATA(vcpu) * self,
+			      uint32_t vm)
+{
+	EXPECT_TRUE(EVENTUALLY(vm_of(&self->g, self->v.id) == vm))
+	{
+		TH_LOG("vring-get says %u, vcpu-get %u", vm_of(&self->g, self->v.id), vm);
+	}
+}
+
+/* By its vCPU it is known first, by its eventfds then, and then the other way round. */
+TEST_F_TIMEOUT(vcpu, a_vm_has_one_number_and_no_other_has_it_later, SLOW)
+{
+	uint32_t vm, last;
+	int i;
+
+	get_known(_metadata, self);
+	last = T_VCPU(&self->before.c, VM);
+	ASSERT_EQ(0, t_discover_set(&self->g, true, false));
+	/* Shows the module what is to be known of all eventfds. */
+	ASSERT_EQ(0, eventfd_write(new_eventfd(_metadata, EFD_NONBLOCK), 1));
+	EXPECT_TRUE(EVENTUALLY(!eventfd_write(self->call, 1) && vm_of(&self->g, self->v.id)));
+	expect_one_number(_metadata, self, last);
+
+	for (i = 0; i < 8; i++) {
+		close(self->stats);
+		vcpu_exit(&self->m, &self->c);
+		machine_exit(&self->m);
+		OPEN_KVM_OR_SKIP(&self->m);
+		start_machine(_metadata, self);
+		ASSERT_TRUE(EVENTUALLY((vm = vm_of(&self->g, self->v.id)) > last));
+		get_known(_metadata, self);
+		EXPECT_EQ(vm, T_VCPU(&self->before.c, VM));
+		expect_one_number(_metadata, self, vm);
+		last = vm;
+	}
+}
+
 /*
  * One machine gone, the next one on the same eventfds: an interrupt that no vCPU took
  * must not be in the way of those that follow.
