@@ -11,12 +11,11 @@
 #include <vringlab/err.h>
 #include <vringlab/nl.h>
 
-#include "module.h"
+#include "discover.h"
 
 #define PORT 0x510
 #define MMIO 0xd0000ull
 #define GSI 24
-#define MAX 16
 
 /* clang-format off */
 FIXTURE(discover) {
@@ -50,25 +49,6 @@ static void set_irqfd(struct __test_metadata *_metadata, int vm, int fd, unsigne
 	}
 }
 
-/* The found ones of this process come first in @v; returns how many. */
-static unsigned int ours(struct t_genl *g, struct t_vring *v)
-{
-	unsigned int i, nr = 0;
-	int found;
-
-	found = t_vring_dump(g, v, MAX);
-	for (i = 0; (int)i < found && i < MAX; i++)
-		if (v[i].has & HAS(FOUND) && v[i].owner_pid == (uint32_t)getpid())
-			v[nr++] = v[i];
-	return found < 0 ? MAX + 1 : nr;
-}
-
-#define ASSERT_OURS(nr)                                          \
-	ASSERT_TRUE(EVENTUALLY(ours(&self->g, self->v) == (nr))) \
-	{                                                        \
-		TH_LOG("%u are found", ours(&self->g, self->v)); \
-	}
-
 FIXTURE_SETUP(discover)
 {
 	OPEN_OR_SKIP(&self->g);
@@ -80,22 +60,14 @@ FIXTURE_SETUP(discover)
 	ASSERT_EQ(0, ioctl(self->vm, KVM_CREATE_IRQCHIP, 0));
 	self->kick = new_eventfd(_metadata, EFD_NONBLOCK);
 	self->call = new_eventfd(_metadata, EFD_NONBLOCK);
-	ASSERT_EQ(0, t_discover_set(&self->g, true, false))
-	{
-		TH_LOG("discover-set: %s", self->g.ack_msg);
-	}
+	discover_begin(_metadata, &self->g);
 }
 
 FIXTURE_TEARDOWN(discover)
 {
-	struct t_discover d;
-
-	EXPECT_EQ(0, t_discover_get(&self->g, &d));
-	EXPECT_EQ(0u, d.lost);
-	EXPECT_EQ(0u, self->g.leak);
 	close(self->vm);
 	close(self->kvm);
-	t_genl_close(&self->g);
+	discover_end(_metadata, &self->g);
 }
 
 TEST_F_TIMEOUT(discover, an_ioeventfd_is_a_kick_with_its_address, SLOW)

@@ -3,25 +3,10 @@
  * vhost-user virtqueues that nobody registers, found by what a front-end sends: its
  * messages, byte by byte, over a socket whose other end does not even read them.
  */
-#include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "module.h"
-
-#define SET_VRING_NUM 8
-#define SET_VRING_BASE 10
-#define SET_VRING_KICK 12
-#define SET_VRING_CALL 13
-#define NO_FD 0x100
-#define MAX 16
-
-struct message {
-	uint32_t request;
-	uint32_t flags;
-	uint32_t size;
-	uint32_t low;
-	uint32_t high;
-};
+#include "discover.h"
+#include "front_end.h"
 
 /* clang-format off */
 FIXTURE(front_end) {
@@ -35,79 +20,18 @@ FIXTURE(front_end) {
 
 /* clang-format on */
 
-static unsigned int ours(struct t_genl *g, struct t_vring *v)
-{
-	unsigned int nr = 0;
-	int i, found;
-
-	found = t_vring_dump(g, v, MAX);
-	for (i = 0; i < found && i < MAX; i++)
-		if (v[i].has & HAS(FOUND) && v[i].owner_pid == (uint32_t)getpid())
-			v[nr++] = v[i];
-	return found < 0 ? MAX + 1 : nr;
-}
-
-#define ASSERT_OURS(nr)                                          \
-	ASSERT_TRUE(EVENTUALLY(ours(&self->g, self->v) == (nr))) \
-	{                                                        \
-		TH_LOG("%u are found", ours(&self->g, self->v)); \
-	}
-
-static void send_message(struct __test_metadata *_metadata, int sock, struct message m,
-			 const int *fds, int nr_fds)
-{
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(2 * sizeof(int))];
-	} control = { .head = { .cmsg_level = SOL_SOCKET,
-				.cmsg_type = SCM_RIGHTS,
-				.cmsg_len = CMSG_LEN(nr_fds * sizeof(int)) } };
-	struct iovec iov = { &m, sizeof(m) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (nr_fds) {
-		memcpy(CMSG_DATA(&control.head), fds, nr_fds * sizeof(int));
-		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE(nr_fds * sizeof(int));
-	}
-	ASSERT_EQ((ssize_t)sizeof(m), sendmsg(sock, &msg, 0));
-}
-
-static void set(struct __test_metadata *_metadata, int sock, uint32_t request, uint32_t index,
-		int fd)
-{
-	struct message m = { request, 1, 8, index | (fd < 0 ? NO_FD : 0), 0 };
-
-	send_message(_metadata, sock, m, &fd, fd >= 0);
-}
-
-static void set_num(struct __test_metadata *_metadata, int sock, uint32_t index, uint32_t num)
-{
-	struct message m = { SET_VRING_NUM, 1, 8, index, num };
-
-	send_message(_metadata, sock, m, NULL, 0);
-}
-
 FIXTURE_SETUP(front_end)
 {
 	OPEN_OR_SKIP(&self->g);
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, self->sock));
 	self->kick = new_eventfd(_metadata, EFD_NONBLOCK);
 	self->call = new_eventfd(_metadata, EFD_NONBLOCK);
-	ASSERT_EQ(0, t_discover_set(&self->g, true, false))
-	{
-		TH_LOG("discover-set: %s", self->g.ack_msg);
-	}
+	discover_begin(_metadata, &self->g);
 }
 
 FIXTURE_TEARDOWN(front_end)
 {
-	struct t_discover d;
-
-	EXPECT_EQ(0, t_discover_get(&self->g, &d));
-	EXPECT_EQ(0u, d.lost);
-	EXPECT_EQ(0u, self->g.leak);
-	t_genl_close(&self->g);
+	discover_end(_metadata, &self->g);
 }
 
 TEST_F_TIMEOUT(front_end, its_vring_has_both_eventfds_size_and_owner, SLOW)
