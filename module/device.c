@@ -86,6 +86,7 @@ static struct vl_device *new_device(const struct vl_found *found)
 	device->id = ++last_id;
 	device->kind = found->kind;
 	device->tgid = found->tgid;
+	device->uid = found->uid;
 	device->peer = found->peer;
 	memcpy(device->comm, found->comm, sizeof(device->comm));
 	list_add_tail(&device->node, &devices);
@@ -144,6 +145,7 @@ static struct vl_vring *new_vring(struct vl_device *device, u32 index)
 		.backend = device->kind,
 		.tgid = device->peer,
 		.found = true,
+		.uid = device->uid,
 	};
 	struct vl_vring *vring;
 

@@ -9,6 +9,7 @@
 
 #include <linux/atomic.h>
 #include <linux/bitmap.h>
+#include <linux/cred.h>
 #include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/irq_work.h>
@@ -88,6 +89,7 @@ static void note_process(struct vl_found *found)
 	vl_path_enter();
 	task = whose();
 	found->tgid = task->tgid;
+	found->uid = task_uid(task);
 	/* The leader's name; it is as old as the process. */
 	memcpy(found->comm, task->group_leader->comm, sizeof(found->comm));
 	found->comm[sizeof(found->comm) - 1] = '\0';

@@ -41,6 +41,7 @@ struct vl_ioeventfd {
  * @file:	A file, dropped after @apply. NULL for none.
  * @ctx:	An eventfd, likewise.
  * @tgid:	The process that was current.
+ * @uid:	Its user.
  * @comm:	Its name.
  * @kind:	Of a device: enum vringlab_backend.
  * @role:	Of the eventfd.
@@ -61,6 +62,7 @@ struct vl_found {
 	struct file *file;
 	struct eventfd_ctx *ctx;
 	pid_t tgid;
+	kuid_t uid;
 	char comm[TASK_COMM_LEN];
 	u8 kind;
 	u8 role;
@@ -103,6 +105,7 @@ void vl_found_closed(const struct vl_eventfd *eventfd);
  * @id:		Netlink's name for it.
  * @kind:	enum vringlab_backend.
  * @tgid:	Process that set it up.
+ * @uid:	Its user.
  * @comm:	Its name.
  * @peer:	Process that serves it; 0 if unknown or none.
  */
@@ -113,6 +116,7 @@ struct vl_device {
 	u32 id;
 	u8 kind;
 	pid_t tgid;
+	kuid_t uid;
 	char comm[TASK_COMM_LEN];
 	pid_t peer;
 };
@@ -122,6 +126,7 @@ struct vl_device {
  * @node:	By @ctx.
  * @ctx:	With a reference.
  * @vm:		The VM.
+ * @uid:	User whose process told.
  * @role:	Of an ioeventfd VL_ROLE_KICK, of an irqfd VL_ROLE_CALL.
  * @gsi:	Of an irqfd.
  * @io:		Of an ioeventfd.
@@ -130,6 +135,7 @@ struct vl_fact {
 	struct hlist_node node;
 	struct eventfd_ctx *ctx;
 	struct vl_vm *vm;
+	kuid_t uid;
 	enum vl_role role;
 	u32 gsi;
 	struct vl_ioeventfd io;

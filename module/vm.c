@@ -12,6 +12,7 @@
  */
 #include "found.h"
 
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/eventfd.h>
 #include <linux/file.h>
@@ -102,6 +103,7 @@ static int add_fact(struct vl_vm *vm, struct vl_found *found)
 	fact->ctx = found->ctx;
 	found->ctx = NULL;
 	fact->vm = vm;
+	fact->uid = found->uid;
 	fact->role = found->role;
 	fact->gsi = found->gsi;
 	fact->io = found->io;
@@ -169,7 +171,11 @@ static void end_if_unknown(const struct eventfd_ctx *ctx)
 
 static int new_vring(const struct vl_fact *fact, struct file *file)
 {
-	struct vl_vring_req req = { .backend = VRINGLAB_BACKEND_KVM, .found = true };
+	struct vl_vring_req req = {
+		.backend = VRINGLAB_BACKEND_KVM,
+		.found = true,
+		.uid = fact->uid,
+	};
 	struct eventfd_ctx *ctx = fact->ctx;
 	struct vl_vring *vring;
 	int ret;
@@ -364,21 +370,19 @@ void vl_found_irqfd(const void *kvm, const struct kvm_irqfd *args)
 /* Whoever is current, the VM is its mm's owner's. */
 static void set_owner(struct vl_found *found, const struct kvm *kvm)
 {
-#ifdef CONFIG_MEMCG
-	struct task_struct *owner;
+	struct task_struct *owner = NULL;
 
 	vl_path_enter();
+#ifdef CONFIG_MEMCG
 	owner = rcu_dereference_sched(kvm->mm->owner);
-	found->tgid = owner ? owner->tgid : 0;
-	if (owner)
-		memcpy(found->comm, owner->group_leader->comm, sizeof(found->comm));
-	else
-		found->comm[0] = '\0';
-	vl_path_leave();
-#else
-	found->tgid = 0;
-	found->comm[0] = '\0';
 #endif
+	found->tgid = owner ? owner->tgid : 0;
+	found->comm[0] = '\0';
+	if (owner) {
+		found->uid = task_uid(owner);
+		memcpy(found->comm, owner->group_leader->comm, sizeof(found->comm));
+	}
+	vl_path_leave();
 }
 
 /* For handlers: whether there is something new to be told at all. */

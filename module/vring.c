@@ -74,6 +74,13 @@ static void free_vring(struct vl_vring *vring)
 	kfree(vring);
 }
 
+static void drop_index(struct vl_vring *vring)
+{
+	__clear_bit(vring->index, indices);
+	if (vring->found)
+		vl_share_give(vring->uid);
+}
+
 static void free_after_grace_period(struct work_struct *work)
 {
 	struct vl_vring *vring = container_of(to_rcu_work(work), struct vl_vring, free_work);
@@ -81,7 +88,7 @@ static void free_after_grace_period(struct work_struct *work)
 	vl_pending_del(vring);
 
 	mutex_lock(&vl_vrings_lock);
-	__clear_bit(vring->index, indices);
+	drop_index(vring);
 	mutex_unlock(&vl_vrings_lock);
 
 	free_vring(vring);
@@ -106,6 +113,7 @@ static struct vl_vring *alloc_vring(const struct vl_vring_req *req)
 	vring->has_user_data = req->has_user_data;
 	vring->tgid = req->tgid;
 	vring->found = req->found;
+	vring->uid = req->uid;
 	vring->persist = req->persist || req->found;
 	vring->backend = req->backend;
 	vring->portid = req->portid;
@@ -115,9 +123,9 @@ static struct vl_vring *alloc_vring(const struct vl_vring_req *req)
 	return vring;
 }
 
-static int take_names(struct vl_vring *vring, struct netlink_ext_ack *extack)
+static int take_index(struct vl_vring *vring, struct netlink_ext_ack *extack)
 {
-	int ret;
+	int ret = 0;
 
 	vring->index = find_first_zero_bit(indices, VL_VRINGS_MAX);
 	if (vring->index == VL_VRINGS_MAX) {
@@ -125,11 +133,27 @@ static int take_names(struct vl_vring *vring, struct netlink_ext_ack *extack)
 		return -ENOSPC;
 	}
 
-	ret = xa_alloc_cyclic(&ids, &vring->id, vring, XA_LIMIT(1, S32_MAX), &next_id, GFP_KERNEL);
-	if (ret < 0)
+	if (vring->found)
+		ret = vl_share_take(vring->uid);
+	if (!ret)
+		__set_bit(vring->index, indices);
+	return ret;
+}
+
+static int take_names(struct vl_vring *vring, struct netlink_ext_ack *extack)
+{
+	int ret;
+
+	ret = take_index(vring, extack);
+	if (ret)
 		return ret;
 
-	__set_bit(vring->index, indices);
+	ret = xa_alloc_cyclic(&ids, &vring->id, vring, XA_LIMIT(1, S32_MAX), &next_id, GFP_KERNEL);
+	if (ret < 0) {
+		drop_index(vring);
+		return ret;
+	}
+
 	return 0;
 }
 
@@ -137,7 +161,7 @@ static int take_names(struct vl_vring *vring, struct netlink_ext_ack *extack)
 static void drop_names(struct vl_vring *vring)
 {
 	xa_erase(&ids, vring->id);
-	__clear_bit(vring->index, indices);
+	drop_index(vring);
 }
 
 /*

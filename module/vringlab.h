@@ -27,6 +27,7 @@
 #include <linux/rculist.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
+#include <linux/uidgid.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -223,6 +224,7 @@ struct vl_eventfd {
  * @vq_node:	Lookup by @vq.
  * @vq:		vhost's virtqueue, to be compared only; NULL while none is known.
  * @found:	By ourselves; it ends with what it is of.
+ * @uid:	With @found, whose it is.
  * @device:	Whose it is; NULL while none is known.
  * @in_device:	In the list of @device's.
  * @queue:	Number of the virtqueue in @device.
@@ -257,6 +259,7 @@ struct vl_vring {
 	struct hlist_node vq_node;
 	const void *vq;
 	bool found;
+	kuid_t uid;
 	struct vl_device *device;
 	struct list_head in_device;
 	u32 queue;
@@ -446,6 +449,11 @@ void vl_pending_entry(u64 target, struct kvm_vcpu *vcpu);
 void vl_pending_abandon(u64 target);
 void vl_pending_del(struct vl_vring *vring);
 
+/* share.c */
+
+int vl_share_take(kuid_t uid);
+void vl_share_give(kuid_t uid);
+
 /* source.c */
 
 void vl_source_forget(void);
@@ -552,6 +560,7 @@ static inline void vl_threshold_check(struct vl_vring *vring, enum vringlab_span
  * @has_user_data: Kicks are taken by io_uring completions.
  * @persist:	Outlive the socket.
  * @found:	Nobody asked for it. Then, neither @persist nor @portid says anything.
+ * @uid:	With @found, of the process that it is of.
  * @portid:	The socket.
  */
 struct vl_vring_req {
@@ -565,6 +574,7 @@ struct vl_vring_req {
 	bool has_user_data;
 	bool persist;
 	bool found;
+	kuid_t uid;
 	u32 portid;
 };
 
