@@ -57,6 +57,16 @@ int vl_nl_layout_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len ?: ret;
 }
 
+/* GENL_ADMIN_PERM has asked for CAP_NET_ADMIN, which says nothing about memory. */
+static bool may_set(struct sk_buff *skb, struct genl_info *info)
+{
+	if (netlink_capable(skb, CAP_SYS_ADMIN))
+		return true;
+
+	NL_SET_ERR_MSG(info->extack, "telling a layout needs CAP_SYS_ADMIN besides");
+	return false;
+}
+
 int vl_nl_layout_set(struct sk_buff *skb, struct genl_info *info)
 {
 	char name[NAME_LEN];
@@ -68,6 +78,8 @@ int vl_nl_layout_set(struct sk_buff *skb, struct genl_info *info)
 		.generation_attr = vl_nl_require(info, VRINGLAB_A_LAYOUT_GENERATION),
 	};
 
+	if (!may_set(skb, info))
+		return -EPERM;
 	if (!req.name_attr || !req.offset_attr || !req.size_attr || !req.generation_attr)
 		return -EINVAL;
 

@@ -147,18 +147,23 @@ stats_get(struct __test_metadata *_metadata, struct t_genl *g, uint32_t id, stru
 	}
 }
 
-/* For good, of this process. */
-static inline __attribute__((unused)) int drop_net_admin(void)
+/* For good, of this process; one below 32. */
+static inline __attribute__((unused)) int drop_capability(int cap)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
 
 	if (syscall(SYS_capget, &head, data))
 		return -errno;
-	data[0].effective &= ~(1u << CAP_NET_ADMIN);
-	data[0].permitted &= ~(1u << CAP_NET_ADMIN);
-	data[0].inheritable &= ~(1u << CAP_NET_ADMIN);
+	data[0].effective &= ~(1u << cap);
+	data[0].permitted &= ~(1u << cap);
+	data[0].inheritable &= ~(1u << cap);
 	return syscall(SYS_capset, &head, data) ? -errno : 0;
+}
+
+static inline __attribute__((unused)) int drop_net_admin(void)
+{
+	return drop_capability(CAP_NET_ADMIN);
 }
 
 /* A child that a failed assertion of ours cannot leave behind. */

@@ -134,6 +134,42 @@ TEST_F_TIMEOUT(vring, every_command_that_changes_something_is_EPERM_without_priv
 	free(p);
 }
 
+static int set_layout(struct t_genl *g)
+{
+	struct nlmsghdr *nlh = t_genl_start(g, VRINGLAB_CMD_LAYOUT_SET, NLM_F_ACK);
+
+	/* Of no name that there is: nothing is told, whoever may. */
+	mnl_attr_put_u32(nlh, VRINGLAB_A_LAYOUT_GENERATION, 0);
+	mnl_attr_put_strz(nlh, VRINGLAB_A_LAYOUT_NAME, "none.such");
+	mnl_attr_put_u32(nlh, VRINGLAB_A_LAYOUT_SIZE, 4);
+	mnl_attr_put_u32(nlh, VRINGLAB_A_LAYOUT_OFFSET, 0);
+	return t_genl_call(g, NULL, NULL);
+}
+
+/* Where the module is to read in the kernel's memory is not for who sets up networks. */
+TEST_F_TIMEOUT(vring, a_layout_takes_CAP_SYS_ADMIN_too, SLOW)
+{
+	struct t_genl g;
+
+	EXPECT_EQ(-ENOENT, set_layout(&self->g));
+	ASSERT_EQ(0, drop_capability(CAP_SYS_ADMIN));
+	/* Opened with the capability, used without it. */
+	EXPECT_EQ(-EPERM, set_layout(&self->g));
+	EXPECT_STRNE("", self->g.ack_msg);
+	ASSERT_EQ(0, t_genl_open(&g, VRINGLAB_FAMILY_NAME));
+	EXPECT_EQ(-EPERM, set_layout(&g));
+	t_genl_close(&g);
+	/* All else needs only the other. */
+	vring_add(_metadata, &self->g, &self->v);
+	EXPECT_EQ(0, t_vring_del(&self->g, self->v.id));
+}
+
+TEST_F_TIMEOUT(vring, a_layout_takes_CAP_NET_ADMIN_too, SLOW)
+{
+	ASSERT_EQ(0, drop_net_admin());
+	EXPECT_EQ(-EPERM, set_layout(&self->g));
+}
+
 static int find_secret(const struct nlmsghdr *nlh, void *data)
 {
 	const uint64_t secret = 0x1122334455667788;
