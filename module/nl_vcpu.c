@@ -79,7 +79,7 @@ static int fill_vcpu(const struct vl_nl_reply *reply, const struct vl_vcpu *v)
 				 nla_put_u32(skb, VRINGLAB_A_VCPU_PID, v->tgid) ||
 				 nla_put_u32(skb, VRINGLAB_A_VCPU_TID, v->tid) ||
 				 nla_put_u32(skb, VRINGLAB_A_VCPU_ISA, READ_ONCE(v->isa)) ||
-				 put_counters(skb, v) || put_reasons(skb, v));
+				 (reply->admin && (put_counters(skb, v) || put_reasons(skb, v))));
 }
 
 int vl_nl_vcpu_get(struct sk_buff *skb, struct genl_info *info)
@@ -88,6 +88,7 @@ int vl_nl_vcpu_get(struct sk_buff *skb, struct genl_info *info)
 	struct vl_nl_reply reply = {
 		.portid = info->snd_portid,
 		.seq = info->snd_seq,
+		.admin = netlink_capable(skb, CAP_NET_ADMIN),
 	};
 	const struct vl_vcpu *v;
 	int ret;

@@ -475,6 +475,31 @@ TEST_F_TIMEOUT(vcpu, requests_are_checked, SLOW)
 	EXPECT_EQ(-EINVAL, t_genl_call(g, NULL, NULL));
 }
 
+#define V(name) (1u << VRINGLAB_A_VCPU_##name)
+#define V_WHO (V(ID) | V(VM) | V(VCPU_ID) | V(PID) | V(TID) | V(ISA))
+
+/* From the side, a guest's exits and halts tell what it does. */
+TEST_F_TIMEOUT(vcpu, others_are_told_who_it_is_and_not_what_it_does, SLOW)
+{
+	struct t_genl g;
+	struct t_vcpu c;
+
+	get_known(_metadata, self);
+	ASSERT_EQ(0, drop_net_admin());
+	ASSERT_EQ(0, t_genl_open(&g, VRINGLAB_FAMILY_NAME));
+	ASSERT_EQ(0, t_vcpu_get(&g, self->id, &c));
+	EXPECT_EQ(V_WHO, c.has);
+	EXPECT_EQ(0u, c.nr_reasons);
+	EXPECT_EQ(T_VCPU(&self->before.c, VM), T_VCPU(&c, VM));
+	EXPECT_EQ((uint64_t)tid(), T_VCPU(&c, TID));
+	EXPECT_EQ((int)self->id, t_vcpu_find(&g, tid(), 0, &c));
+	EXPECT_EQ(V_WHO, c.has);
+	/* Nor by a socket that was opened with the capability. */
+	ASSERT_EQ(0, t_vcpu_get(&self->g, self->id, &c));
+	EXPECT_EQ(V_WHO, c.has);
+	t_genl_close(&g);
+}
+
 /* The object of our thread in what `vringlab stat --vcpus --json` prints. */
 static struct json_object *stat_json(struct __test_metadata *_metadata, struct json_object **root)
 {

@@ -26,6 +26,10 @@ static void print_vcpu_counters(FILE *f, const struct vlnl_vcpu *v, bool all)
 {
 	unsigned int hidden = 0;
 
+	if (!v->present) {
+		fputs("# counters and exits are told with CAP_NET_ADMIN only\n", f);
+		return;
+	}
 	fprintf(f, "# %-18s %16s  %s\n", "counter", "count", "what");
 	for (unsigned int i = 0; i < VLNL_NR_VCPU_COUNTERS; i++) {
 		const struct vlnl_counter_info *info = &vlnl_vcpu_counter_info[i];
@@ -107,9 +111,19 @@ static struct json_object *reasons_json(const struct vlnl_vcpu *v)
 	return array;
 }
 
-static struct json_object *vcpu_json(const struct vlnl_vcpu *v)
+static struct json_object *vcpu_counters_json(const struct vlnl_vcpu *v)
 {
 	struct json_object *counters = json_object_new_object();
+
+	for (unsigned int i = 0; i < VLNL_NR_VCPU_COUNTERS; i++)
+		if (v->present & UINT64_C(1) << i)
+			json_object_object_add(counters, vlnl_vcpu_counter_info[i].name,
+					       number(v->value[i]));
+	return counters;
+}
+
+static struct json_object *vcpu_json(const struct vlnl_vcpu *v)
+{
 	struct json_object *o = json_object_new_object();
 
 	json_object_object_add(o, "id", number(v->id));
@@ -118,12 +132,10 @@ static struct json_object *vcpu_json(const struct vlnl_vcpu *v)
 	json_object_object_add(o, "pid", number(v->pid));
 	json_object_object_add(o, "tid", number(v->tid));
 	json_object_object_add(o, "isa", json_object_new_string(vlnl_isa_name(v->isa)));
-	for (unsigned int i = 0; i < VLNL_NR_VCPU_COUNTERS; i++)
-		if (v->present & UINT64_C(1) << i)
-			json_object_object_add(counters, vlnl_vcpu_counter_info[i].name,
-					       number(v->value[i]));
-	json_object_object_add(o, "counters", counters);
-	json_object_object_add(o, "exit-reasons", reasons_json(v));
+	if (v->present) {
+		json_object_object_add(o, "counters", vcpu_counters_json(v));
+		json_object_object_add(o, "exit-reasons", reasons_json(v));
+	}
 	return o;
 }
 
