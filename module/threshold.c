@@ -5,7 +5,8 @@
  * Each vring knows, for each span, the lowest of its thresholds, so a hop
  * compares once. Only behind that is the list walked. What a hit does to the
  * trace buffer it does at once, in the handler: later the buffer would hold
- * other things. A message is copied, and sent by a worker.
+ * other things. A message is copied, and sent by a worker. A threshold that was to
+ * be hit once, and was, keeps nobody from the short way: the worker lifts it.
  */
 #include "vringlab.h"
 
@@ -36,16 +37,24 @@ static LLIST_HEAD(hits_ready);
 /* The netlink family goes: nothing is to be sent any more. */
 static bool mute;
 
-static void send(struct work_struct *work);
-static DECLARE_WORK(send_work, send);
+/* One has fired that counts no more. */
+static bool spent;
+
+static void follow_up(struct work_struct *work);
+static DECLARE_WORK(follow_up_work, follow_up);
 
 /* A handler may be in any context: it can't queue work itself. */
-static void queue_send(struct irq_work *irq_work)
+static void queue_follow_up(struct irq_work *irq_work)
 {
-	schedule_work(&send_work);
+	schedule_work(&follow_up_work);
 }
 
-static DEFINE_IRQ_WORK(send_irq_work, queue_send);
+static DEFINE_IRQ_WORK(follow_up_irq_work, queue_follow_up);
+
+static bool is_spent(const struct vl_threshold *t)
+{
+	return t->req.once && test_bit(0, &t->fired);
+}
 
 static bool concerns(const struct vl_threshold *t, u32 vring_id)
 {
@@ -63,7 +72,7 @@ void vl_threshold_apply(struct vl_vring *vring)
 	for (span = 0; span < VL_SPANS; span++)
 		limit_ns[span] = S64_MAX;
 	list_for_each_entry(t, &thresholds, node)
-		if (concerns(t, vring->id))
+		if (concerns(t, vring->id) && !is_spent(t))
 			limit_ns[t->req.span] = min(limit_ns[t->req.span], t->req.ns);
 	for (span = 0; span < VL_SPANS; span++)
 		WRITE_ONCE(vring->limit_ns[span], limit_ns[span]);
@@ -108,7 +117,15 @@ static void notify(struct vl_threshold *t, const struct vl_hit *hit)
 	}
 	*copy = *hit;
 	if (llist_add(&copy->node, &hits_ready))
-		irq_work_queue(&send_irq_work);
+		irq_work_queue(&follow_up_irq_work);
+}
+
+static void lift_soon(void)
+{
+	if (READ_ONCE(mute))
+		return;
+	WRITE_ONCE(spent, true);
+	irq_work_queue(&follow_up_irq_work);
 }
 
 static void hit_one(struct vl_threshold *t, struct vl_hit *hit)
@@ -134,6 +151,8 @@ void vl_threshold_hit(struct vl_vring *vring, enum vringlab_span span, s64 ns, u
 		if (t->req.once && test_and_set_bit(0, &t->fired))
 			continue;
 		hit_one(t, &hit);
+		if (t->req.once)
+			lift_soon();
 		actions |= t->req.actions;
 	}
 
@@ -154,7 +173,7 @@ static void count_lost(u32 id)
 	rcu_read_unlock();
 }
 
-static void send(struct work_struct *work)
+static void send(void)
 {
 	struct llist_node *ready = llist_reverse_order(llist_del_all(&hits_ready));
 	struct vl_hit *hit, *next;
@@ -166,14 +185,24 @@ static void send(struct work_struct *work)
 	}
 }
 
+static void follow_up(struct work_struct *work)
+{
+	send();
+	if (!xchg(&spent, false))
+		return;
+	mutex_lock(&vl_vrings_lock);
+	apply_all();
+	mutex_unlock(&vl_vrings_lock);
+}
+
 /* Before the netlink family goes. Hits are only counted from here on. */
 void vl_threshold_mute(void)
 {
 	WRITE_ONCE(mute, true);
 	/* No handler is between its look at @mute and the queueing. */
 	synchronize_rcu();
-	irq_work_sync(&send_irq_work);
-	cancel_work_sync(&send_work);
+	irq_work_sync(&follow_up_irq_work);
+	cancel_work_sync(&follow_up_work);
 }
 
 unsigned int vl_threshold_generation(void)

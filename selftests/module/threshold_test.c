@@ -8,6 +8,9 @@
  * a bucket: what is longer is in that bucket or above it, and the histogram tells
  * how many hits there must be.
  */
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "ring_ping.h"
@@ -220,6 +223,74 @@ TEST_F_TIMEOUT(threshold, with_once_only_the_first_is_a_hit, SLOW)
 	slow_kick(_metadata, self->kick);
 	ASSERT_EQ(0, t_threshold_hear(&self->listener, &hit, T_DEADLINE_MS));
 	EXPECT_EQ(self->t.id, hit.threshold_id);
+}
+
+/* Where a function of the module is, 0 where that is not told. */
+static uint64_t address_of(const char *function)
+{
+	char name[128], module[64];
+	unsigned long long address, found = 0;
+	FILE *f = fopen("/proc/kallsyms", "re");
+
+	while (f && !found && fscanf(f, "%llx %*c %127s%*[ \t]", &address, name) == 2)
+		if (fscanf(f, "[%63[^]]]", module) == 1 && !strcmp(module, "vringlab") &&
+		    !strcmp(name, function))
+			found = address;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* A descriptor by which the processor counts this thread's calls of a function. */
+static int count_calls(uint64_t address)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_BREAKPOINT,
+		.size = sizeof(attr),
+		.bp_type = HW_BREAKPOINT_X,
+		.bp_addr = address,
+		.bp_len = sizeof(long),
+		.exclude_hv = 1,
+	};
+
+	return syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+/* Calls of it that a slow kick makes. */
+static uint64_t calls_by_slow_kick(struct __test_metadata *_metadata, int fd, int kick)
+{
+	uint64_t before, after;
+
+	ASSERT_EQ((ssize_t)sizeof(before), read(fd, &before, sizeof(before)));
+	slow_kick(_metadata, kick);
+	ASSERT_EQ((ssize_t)sizeof(after), read(fd, &after, sizeof(after)));
+	return after - before;
+}
+
+/* Who looks at the list of thresholds, by the processor's own count. */
+TEST_F_TIMEOUT(threshold, once_hit_it_is_in_nobody_s_way, SLOW)
+{
+	int fd = count_calls(address_of("vl_threshold_hit"));
+
+	if (fd < 0)
+		SKIP(return, "needs hardware breakpoints (%s): run as root", strerror(errno));
+	threshold_add(_metadata, &self->g, &self->t);
+	EXPECT_EQ(1u, calls_by_slow_kick(_metadata, fd, self->kick));
+	EXPECT_EQ(1u, calls_by_slow_kick(_metadata, fd, self->kick));
+	ASSERT_EQ(0, t_threshold_del(&self->g, self->t.id));
+
+	self->t.has |= T(ONCE);
+	threshold_add(_metadata, &self->g, &self->t);
+	EXPECT_EQ(1u, calls_by_slow_kick(_metadata, fd, self->kick));
+	EXPECT_TRUE(EVENTUALLY(!calls_by_slow_kick(_metadata, fd, self->kick)));
+	EXPECT_EQ(1u, hits_of(_metadata, &self->g, self->t.id));
+	/* It stays lifted when others come and go. */
+	self->t.has &= ~T(ONCE);
+	threshold_add(_metadata, &self->g, &self->t);
+	EXPECT_EQ(1u, calls_by_slow_kick(_metadata, fd, self->kick));
+	ASSERT_EQ(0, t_threshold_del(&self->g, self->t.id));
+	EXPECT_EQ(0u, calls_by_slow_kick(_metadata, fd, self->kick));
+	close(fd);
 }
 
 /* More hits than the module has room for at once; whatever is lost is counted. */
