@@ -218,8 +218,8 @@ static void changed(void)
 	apply_all();
 }
 
-/* The first whose id is not below @id. */
-const struct vl_threshold *vl_threshold_next(u32 id)
+/* The first whose id is not below @id, which may be beyond the last one there can be. */
+const struct vl_threshold *vl_threshold_next(u64 id)
 {
 	struct vl_threshold *t;
 

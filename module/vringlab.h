@@ -532,7 +532,7 @@ void vl_threshold_hit(struct vl_vring *vring, enum vringlab_span span, s64 ns, u
 int vl_threshold_add(const struct vl_threshold_req *req, u32 *id, struct netlink_ext_ack *extack);
 int vl_threshold_del(u32 id);
 void vl_threshold_del_vring(u32 vring_id);
-const struct vl_threshold *vl_threshold_next(u32 id);
+const struct vl_threshold *vl_threshold_next(u64 id);
 unsigned int vl_threshold_generation(void);
 void vl_threshold_mute(void);
 void vl_threshold_exit(void);

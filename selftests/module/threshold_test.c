@@ -225,6 +225,20 @@ TEST_F_TIMEOUT(threshold, with_once_only_the_first_is_a_hit, SLOW)
 	EXPECT_EQ(self->t.id, hit.threshold_id);
 }
 
+TEST_F_TIMEOUT(threshold, no_dump_goes_beyond_the_last_id_there_can_be, SLOW)
+{
+	const uint32_t ids[] = { 0, INT32_MAX, UINT32_MAX - 1, UINT32_MAX };
+	struct t_threshold got;
+	size_t i;
+
+	threshold_add(_metadata, &self->g, &self->t);
+	for (i = 0; i < ARRAY_SIZE(ids); i++) {
+		EXPECT_EQ(-ENOENT, t_threshold_get(&self->g, ids[i], &got));
+		EXPECT_EQ(-ENOENT, t_threshold_del(&self->g, ids[i]));
+	}
+	EXPECT_EQ(1, t_threshold_dump(&self->g, &got, 1));
+}
+
 /* Where a function of the module is, 0 where that is not told. */
 static uint64_t address_of(const char *function)
 {
