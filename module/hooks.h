@@ -81,12 +81,14 @@ void vl_on_unix_release(unsigned long ip, unsigned long parent_ip, struct ftrace
  * @dev:	The device.
  * @caller:	Where it returns to.
  * @request:	Which ioctl.
+ * @absent:	@arg could not be read.
  * @arg:	A struct vhost_vring_state or vhost_vring_file.
  */
 struct vl_vring_ioctl {
 	void *dev;
 	unsigned long caller;
 	unsigned int request;
+	bool absent;
 	struct {
 		u32 index;
 		s32 value;

@@ -305,20 +305,33 @@ static void before_base(const void *dev, u32 index)
 		vl_vhost_pause(vring, vq);
 }
 
+/* It does not say of which virtqueue: of each that this may be. */
+static void before_any_base(const void *dev)
+{
+	int i, nvqs;
+
+	if (!GET(dev, VHOST_DEV_NVQS, nvqs))
+		return;
+	for (i = 0; i < min(nvqs, VQS_MAX); i++)
+		before_base(dev, i);
+}
+
 int vl_on_vhost_vring_ioctl(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	struct vl_vring_ioctl *call = (void *)ri->data;
 
 	call->dev = (void *)regs_get_kernel_argument(regs, 0);
 	call->request = regs_get_kernel_argument(regs, 1);
-	if (copy_from_user_nofault(&call->arg, (void __user *)regs_get_kernel_argument(regs, 2),
-				   sizeof(call->arg)))
-		return 1;
+	call->absent = copy_from_user_nofault(
+		&call->arg, (void __user *)regs_get_kernel_argument(regs, 2), sizeof(call->arg));
 
 	switch (call->request) {
 	case VHOST_SET_VRING_BASE:
 		vl_path_enter();
-		before_base(call->dev, call->arg.index);
+		if (call->absent)
+			before_any_base(call->dev);
+		else
+			before_base(call->dev, call->arg.index);
 		vl_path_leave();
 		return 1;
 	case VHOST_SET_VRING_NUM:
@@ -371,6 +384,11 @@ int vl_after_vhost_vring_ioctl(struct kretprobe_instance *ri, struct pt_regs *re
 
 	if (regs_return_value(regs))
 		return 0;
+	/* What vhost was told, it had to fetch first. */
+	if (call->absent) {
+		vl_found_lose();
+		return 0;
+	}
 
 	kind = kind_of(call->caller);
 	vq = vq_at(call->dev, index);

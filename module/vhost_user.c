@@ -9,8 +9,8 @@
  * the others, before or after.
  *
  * The sender is the front-end, and its socket the device. It ends with the socket.
- * Messages that are sent in pieces, or that lie in memory not present at the moment,
- * are not seen.
+ * Messages that are sent in pieces are not seen. One that lies in memory not present
+ * at the moment is lost, if it comes with an eventfd or from a front-end.
  */
 #include "vringlab.h"
 
@@ -246,14 +246,33 @@ static void sent_eventfd(const struct sock *sk, const struct message *message, e
 	vl_found_post(found);
 }
 
+static bool has_eventfd(struct msghdr *msg)
+{
+	int fd = sent_fd(msg);
+	struct file *file = fd < 0 ? NULL : eventfd_fget(fd);
+
+	if (IS_ERR_OR_NULL(file))
+		return false;
+	fput(file);
+	return true;
+}
+
+static void lose(const struct sock *sk, struct msghdr *msg)
+{
+	if (test_bit(sender_bit(sk), senders) || has_eventfd(msg))
+		vl_found_lose();
+}
+
 static void sent(const struct sock *sk, struct msghdr *msg)
 {
 	struct message message;
 	u32 flags;
 	int fd;
 
-	if (!read_message(msg, &message))
+	if (!read_message(msg, &message)) {
+		lose(sk, msg);
 		return;
+	}
 	flags = le32_to_cpu(message.flags);
 	if ((flags & VERSION_MASK) != VERSION || flags & ~(VERSION_MASK | NEED_REPLY) ||
 	    le32_to_cpu(message.size) != sizeof(u64))

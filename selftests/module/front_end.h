@@ -23,9 +23,9 @@ struct message {
 	uint32_t high;
 };
 
-static inline __attribute__((unused)) void send_message(struct __test_metadata *_metadata, int sock,
-							struct message m, const int *fds,
-							int nr_fds)
+/* The message lies where the caller has it. */
+static inline __attribute__((unused)) void send_from(struct __test_metadata *_metadata, int sock,
+						     void *m, const int *fds, int nr_fds)
 {
 	union {
 		struct cmsghdr head;
@@ -33,7 +33,7 @@ static inline __attribute__((unused)) void send_message(struct __test_metadata *
 	} control = { .head = { .cmsg_level = SOL_SOCKET,
 				.cmsg_type = SCM_RIGHTS,
 				.cmsg_len = CMSG_LEN(nr_fds * sizeof(int)) } };
-	struct iovec iov = { &m, sizeof(m) };
+	struct iovec iov = { m, sizeof(struct message) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	if (nr_fds) {
@@ -41,7 +41,14 @@ static inline __attribute__((unused)) void send_message(struct __test_metadata *
 		msg.msg_control = &control;
 		msg.msg_controllen = CMSG_SPACE(nr_fds * sizeof(int));
 	}
-	ASSERT_EQ((ssize_t)sizeof(m), sendmsg(sock, &msg, 0));
+	ASSERT_EQ((ssize_t)sizeof(struct message), sendmsg(sock, &msg, 0));
+}
+
+static inline __attribute__((unused)) void send_message(struct __test_metadata *_metadata, int sock,
+							struct message m, const int *fds,
+							int nr_fds)
+{
+	send_from(_metadata, sock, &m, fds, nr_fds);
 }
 
 static inline __attribute__((unused)) void set(struct __test_metadata *_metadata, int sock,
