@@ -5,6 +5,7 @@
  */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <linux/vringlab.h>
 #include <vringlab/hist.h>
@@ -226,6 +227,88 @@ TEST_F(samples, quantiles_rise)
 		ASSERT_LE(before, value);
 		before = value;
 	}
+}
+
+/* The values that came later, by themselves, are what is left. */
+TEST_F(samples, what_was_there_before_can_be_taken_out)
+{
+	uint64_t *parts[2], first_start, last_end;
+	struct vl_hist before, later, left = self->hist;
+	unsigned int nr[2] = { 0 };
+
+	for (int i = 0; i < 2; i++) {
+		parts[i] = calloc(variant->nr + 1, sizeof(*parts[i]));
+		ASSERT_NE(NULL, parts[i]);
+	}
+	for (unsigned int i = 0; i < variant->nr; i++) {
+		int part = i % 3 == 0;
+
+		parts[part][nr[part]++] = self->values[i];
+	}
+	ASSERT_LT(0u, nr[1]);
+	fill(&later, parts[1], nr[1]);
+	before = (struct vl_hist){ .sub_bits = VRINGLAB_HIST_SUB_BITS };
+	if (nr[0])
+		fill(&before, parts[0], nr[0]);
+
+	vl_hist_subtract(&left, &before);
+	EXPECT_EQ(later.count, left.count);
+	EXPECT_EQ(later.sum, left.sum);
+	ASSERT_EQ(later.nr_buckets, left.nr_buckets);
+	for (unsigned int i = 0; i < left.nr_buckets; i++) {
+		ASSERT_EQ(later.buckets[i].index, left.buckets[i].index);
+		ASSERT_EQ(later.buckets[i].count, left.buckets[i].count);
+	}
+	/* Bounds: of the outermost buckets, and of all there was. */
+	first_start = vl_hist_start(left.sub_bits, left.buckets[0].index);
+	last_end = vl_hist_start(left.sub_bits, left.buckets[left.nr_buckets - 1].index + 1) - 1;
+	EXPECT_LE(left.min, later.min);
+	EXPECT_LE(first_start, left.min);
+	EXPECT_LE(self->hist.min, left.min);
+	EXPECT_LE(later.max, left.max);
+	EXPECT_GE(self->hist.max, left.max);
+	if (left.buckets[left.nr_buckets - 1].index < VRINGLAB_HIST_BUCKETS - 1)
+		EXPECT_GE(last_end, left.max);
+	free(parts[0]);
+	free(parts[1]);
+}
+
+TEST_F(samples, taking_out_nothing_or_all_is_exact)
+{
+	const struct vl_hist none = { .sub_bits = VRINGLAB_HIST_SUB_BITS };
+	struct vl_hist left = self->hist;
+
+	vl_hist_subtract(&left, &none);
+	EXPECT_EQ(0, memcmp(&left, &self->hist, sizeof(left)));
+	vl_hist_subtract(&left, &self->hist);
+	EXPECT_EQ(0u, left.count);
+	EXPECT_EQ(0u, left.sum);
+	EXPECT_EQ(0u, left.nr_buckets);
+	EXPECT_EQ(0u, vl_hist_quantile(&left, 500000));
+}
+
+/* The sum goes round, and so do differences. */
+TEST(a_sum_beyond_2_to_the_64_is_taken_out_as_well)
+{
+	struct vl_hist before = { .count = 1,
+				  .sum = UINT64_MAX - 4,
+				  .min = 1,
+				  .max = 1,
+				  .sub_bits = 3,
+				  .nr_buckets = 1,
+				  .buckets = { { 1, 1 } } };
+	struct vl_hist now = before;
+
+	now.count = 2;
+	now.sum += 10;
+	now.max = 10;
+	now.buckets[1] = (struct vl_hist_bucket){ 10, 1 };
+	now.nr_buckets = 2;
+	vl_hist_subtract(&now, &before);
+	EXPECT_EQ(10u, now.sum);
+	EXPECT_EQ(10u, now.min);
+	EXPECT_EQ(10u, now.max);
+	EXPECT_EQ(1u, now.nr_buckets);
 }
 
 TEST(an_empty_histogram_has_no_quantile)
