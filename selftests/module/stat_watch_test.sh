@@ -166,11 +166,14 @@ if exits > 100:
 ends_with_the_module()
 {
 	watch --interval 100ms
-	line && kill -TERM "$COPROC_PID" && wait "$COPROC_PID" && rmmod vringlab || return
+	line && kill -TERM "$COPROC_PID" && wait "$COPROC_PID" || return
+	# While it is asked, it does not go.
+	until rmmod vringlab 2>"$tmp/rmmod.err"; do
+		line || return
+	done
 	status=0
 	wait "$watcher" || status=$?
-	# 1 if it was in the midst of asking.
-	[[ $status == [14] ]] && one_line "$tmp/watch.err"
+	[ "$status" -eq 4 ] && one_line "$tmp/watch.err"
 }
 
 ktap_print_header

@@ -102,6 +102,9 @@ int vlnl_transact(struct vlnl *nl, struct nlmsghdr *request, vlnl_answer_fn answ
 		if (ret)
 			return ret;
 	}
+	/* The kernel's word for a dump of a module that is going; gone, it is ENOENT. */
+	if (t.ret == -EPROTONOSUPPORT && request->nlmsg_type == nl->family)
+		return vl_err_set(err, -ENOENT, "the module vringlab is being unloaded");
 	if (!t.ret && t.interrupted)
 		return vl_err_set(err, -EINTR, "the list changed while it was read");
 	return t.ret;
