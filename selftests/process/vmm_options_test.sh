@@ -84,7 +84,7 @@ check "a guest is needed" refused "--guest hello or --guest ring-ping"
 check "an unknown guest is named" refused "no guest 'nosuch'" --guest nosuch
 check "an unknown option is named" refused "'--nosuch'" --guest hello --nosuch
 check "an argument is refused" refused "'more'" --guest hello more
-check "a missing value is named" refused "--guest needs a value" --guest
+check "a missing value is named" refused "'--guest' needs a value" --guest
 check "ring-ping needs a socket" refused "needs --socket" --guest ring-ping
 check "hello has no socket" refused "--socket is for --guest ring-ping only" \
 	--guest hello --socket /nowhere

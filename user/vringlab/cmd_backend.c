@@ -519,10 +519,8 @@ int cmd_backend(int argc, char **argv)
 			usage(stdout);
 			return EXIT_OK;
 		}
-		if (option == ':')
-			return usage_error("backend", "'%s' needs a value", argv[optind - 1]);
-		if (option == '?')
-			return usage_error("backend", "no option '%s'", argv[optind - 1]);
+		if (option == ':' || option == '?')
+			return option_error("backend", option, argv);
 		ret = take_option(&opt, option, option == OPT_DEVICE ? "" : longs[which].name,
 				  optarg);
 		if (ret)

@@ -89,7 +89,7 @@ int cmd_discover(int argc, char **argv)
 			usage(stdout);
 			return EXIT_OK;
 		default:
-			return usage_error("discover", "unknown option '%s'", argv[optind - 1]);
+			return option_error("discover", opt, argv);
 		}
 	}
 	if (optind + 1 != argc)

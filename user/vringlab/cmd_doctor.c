@@ -84,7 +84,7 @@ int cmd_doctor(int argc, char **argv)
 			usage(stdout);
 			return EXIT_OK;
 		default:
-			return usage_error("doctor", "unknown option '%s'", argv[optind - 1]);
+			return option_error("doctor", opt, argv);
 		}
 	}
 	if (optind < argc)

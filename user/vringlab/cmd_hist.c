@@ -79,10 +79,8 @@ int cmd_hist(int argc, char **argv)
 		case 'h':
 			usage(stdout);
 			return EXIT_OK;
-		case ':':
-			return usage_error("hist", "option '%s' needs a value", argv[optind - 1]);
 		default:
-			return usage_error("hist", "unknown option '%s'", argv[optind - 1]);
+			return option_error("hist", opt, argv);
 		}
 	}
 	if (optind < argc)

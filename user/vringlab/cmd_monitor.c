@@ -235,7 +235,7 @@ int cmd_monitor(int argc, char **argv)
 			usage(stdout);
 			return EXIT_OK;
 		default:
-			return usage_error("monitor", "unknown option '%s'", argv[optind - 1]);
+			return option_error("monitor", opt, argv);
 		}
 	}
 	if (optind < argc)

@@ -289,10 +289,8 @@ static int parse_option(int opt, char **argv, struct request *r)
 	case 'h':
 		r->help = true;
 		return EXIT_OK;
-	case ':':
-		return usage_error("stat", "option '%s' needs a value", argv[optind - 1]);
 	default:
-		return usage_error("stat", "unknown option '%s'", argv[optind - 1]);
+		return option_error("stat", opt, argv);
 	}
 }
 

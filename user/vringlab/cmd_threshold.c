@@ -116,10 +116,8 @@ static int parse_option(int opt, char **argv, struct request *r)
 	case 'h':
 		r->help = true;
 		return EXIT_OK;
-	case ':':
-		return usage_error("threshold", "option '%s' needs a value", argv[optind - 1]);
 	default:
-		return usage_error("threshold", "unknown option '%s'", argv[optind - 1]);
+		return option_error("threshold", opt, argv);
 	}
 }
 

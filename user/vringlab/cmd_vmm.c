@@ -234,10 +234,8 @@ static int parse_options(int argc, char **argv, struct vmm_options *o)
 			usage(stdout);
 			return -1;
 		}
-		if (opt == ':')
-			return usage_error("vmm", "%s needs a value", argv[optind - 1]);
-		if (opt == '?')
-			return usage_error("vmm", "bad option '%s'", argv[optind - 1]);
+		if (opt == ':' || opt == '?')
+			return option_error("vmm", opt, argv);
 		ret = parse_option(opt, long_options[index].name, o);
 		if (ret)
 			return ret;

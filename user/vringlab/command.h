@@ -35,6 +35,16 @@ int fail(const struct vl_err *err, int exit_code);
  */
 int usage_error(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/**
+ * option_error() - Print why getopt_long() did not take an option
+ * @command:	Subcommand, as in the table.
+ * @opt:	What it returned; ':' for a value that is missing.
+ * @argv:	What it was given; the option is before optind.
+ *
+ * Return: %EXIT_USAGE.
+ */
+int option_error(const char *command, int opt, char **argv);
+
 /* argv[0] is the subcommand's name. */
 int cmd_backend(int argc, char **argv);
 int cmd_discover(int argc, char **argv);

@@ -287,10 +287,8 @@ int drive_options_parse(struct drive_options *opt, int argc, char **argv, bool *
 			*help = true;
 			return EXIT_OK;
 		}
-		if (option == ':')
-			return usage_error("drive", "'%s' needs a value", argv[optind - 1]);
-		if (option == '?')
-			return usage_error("drive", "no option '%s'", argv[optind - 1]);
+		if (option == ':' || option == '?')
+			return option_error("drive", option, argv);
 		given[option - OPT_FIRST] = true;
 		ret = take_option(opt, &rows[option - OPT_FIRST], optarg);
 		if (ret)

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,6 +46,14 @@ int usage_error(const char *command, const char *fmt, ...)
 	va_end(ap);
 	fprintf(stderr, "\nTry 'vringlab %s --help'.\n", command);
 	return EXIT_USAGE;
+}
+
+int option_error(const char *command, int opt, char **argv)
+{
+	const char *option = argv[optind - 1];
+
+	return opt == ':' ? usage_error(command, "option '%s' needs a value", option) :
+			    usage_error(command, "unknown option '%s'", option);
 }
 
 static void usage(FILE *f)
