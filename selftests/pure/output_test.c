@@ -11,6 +11,7 @@
 #include <vringlab/err.h>
 
 /* The command is no library; found beside user/include. */
+#include "../vringlab/json_text.c"
 #include "../vringlab/line.c"
 #include "../vringlab/output.c"
 #include "../vringlab/output_json.c"
@@ -369,6 +370,55 @@ static struct json_object *member(struct json_object *object, const char *key)
 static uint64_t member_u64(struct json_object *object, const char *key)
 {
 	return json_object_get_uint64(member(object, key));
+}
+
+/* What is put together as text is as json-c has it when it has read it. */
+static void expect_as_json_c_prints(struct __test_metadata *_metadata, const char *text, int style)
+{
+	struct json_object *root = json_tokener_parse(text);
+	size_t len = strlen(text);
+	const char *printed;
+
+	ASSERT_NE(NULL, root);
+	printed = json_object_to_json_string_ext(root, style | JSON_C_TO_STRING_NOSLASHESCAPE);
+	ASSERT_LT(0u, len);
+	EXPECT_EQ('\n', text[len - 1]);
+	EXPECT_EQ(len - 1, strlen(printed));
+	EXPECT_EQ(0, strncmp(text, printed, len - 1))
+	{
+		TH_LOG("%s", text);
+		TH_LOG("%s", printed);
+	}
+	json_object_put(root);
+}
+
+TEST_F(report, json_is_printed_as_json_c_does)
+{
+	struct output_options options = { .span = -1, .json = true };
+	const int pretty = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
+
+	self->hist.buckets[2].index = VL_HIST_BUCKETS_MAX - 1;
+	ASSERT_EQ(0, output_stat(self->f, &self->report, &options, &self->err));
+	expect_as_json_c_prints(_metadata, self->text, pretty);
+	rewind(self->f);
+	/* One without buckets has an empty array, which json-c breaks in two lines. */
+	options.span = VRINGLAB_SPAN_KICK_WAKE;
+	ASSERT_EQ(0, output_hist(self->f, &self->report, &options, &self->err));
+	self->text[self->len] = '\0';
+	expect_as_json_c_prints(_metadata, self->text, pretty);
+
+	options.lines = true;
+	options.span = VRINGLAB_SPAN_EXIT_KICK;
+	rewind(self->f);
+	ASSERT_EQ(0, output_hist(self->f, &self->report, &options, &self->err));
+	self->text[self->len] = '\0';
+	expect_as_json_c_prints(_metadata, self->text, JSON_C_TO_STRING_PLAIN);
+	rewind(self->f);
+	self->vring.counters.present = 0;
+	memset(self->vring.spans, 0, sizeof(self->vring.spans));
+	ASSERT_EQ(0, output_stat(self->f, &self->report, &options, &self->err));
+	self->text[self->len] = '\0';
+	expect_as_json_c_prints(_metadata, self->text, JSON_C_TO_STRING_PLAIN);
 }
 
 TEST_F(report, stat_json_has_everything)

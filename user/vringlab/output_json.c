@@ -5,6 +5,7 @@
  */
 #include <json-c/json.h>
 
+#include "json_text.h"
 #include "output.h"
 #include "report.h"
 
@@ -18,9 +19,11 @@ static struct json_object *string(const char *value)
 	return json_object_new_string(value);
 }
 
+/* Each key is a constant, and new. */
 static void add(struct json_object *object, const char *key, struct json_object *value)
 {
-	json_object_object_add(object, key, value);
+	json_object_object_add_ex(object, key, value,
+				  JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_KEY_IS_CONSTANT);
 }
 
 static void add_known(struct json_object *object, const char *key, int64_t value)
@@ -124,49 +127,117 @@ static struct json_object *vring_json(const struct report_vring *rv)
 	return o;
 }
 
-static struct json_object *counters_json(const struct vlnl_counters *c)
+static int write_counters(struct json_object *o, struct printbuf *pb, int level, int flags)
 {
-	struct json_object *o = json_object_new_object();
+	const struct vlnl_counters *c = json_object_get_userdata(o);
+	struct json_text t = { .pb = pb, .level = level, .flags = flags };
 
+	json_text_open(&t, "{");
 	for (unsigned int i = 0; i < VLNL_NR_COUNTERS; i++)
 		if (c->present & UINT64_C(1) << i)
-			add(o, vlnl_counter_info[i].name, u64(c->value[i]));
+			json_text_number(&t, vlnl_counter_info[i].name, c->value[i]);
+	json_text_close(&t, "}");
+	return 0;
+}
+
+/* They must live as long as the object. */
+static struct json_object *counters_json(const struct vlnl_counters *c)
+{
+	struct json_object *o = json_object_new_int(0);
+
+	/* it does not change them */
+	json_object_set_serializer(o, write_counters, (void *)c, NULL);
 	return o;
+}
+
+static void write_if_any(struct json_text *t, const struct vl_hist *h, const char *name,
+			 uint64_t value)
+{
+	if (h->count)
+		json_text_number(t, name, value);
+	else
+		json_text_null(t, name);
 }
 
 /* What stat and hist both tell of a span. */
-static struct json_object *span_json(unsigned int span, const struct vl_hist *h)
+static void write_span(struct json_text *t, unsigned int span, const struct vl_hist *h)
 {
-	struct json_object *o = json_object_new_object();
-
-	add(o, "span", string(vlnl_span_name(span)));
-	add(o, "count", u64(h->count));
-	add(o, "sum-ns", u64(h->sum));
-	add(o, "min-ns", h->count ? u64(h->min) : NULL);
-#define ADD_QUANTILE(name, ppm) add(o, name "-ns", h->count ? u64(vl_hist_quantile(h, ppm)) : NULL);
-	OUTPUT_QUANTILES(ADD_QUANTILE)
-#undef ADD_QUANTILE
-	add(o, "max-ns", h->count ? u64(h->max) : NULL);
-	return o;
+	json_text_string(t, "span", vlnl_span_name(span));
+	json_text_number(t, "count", h->count);
+	json_text_number(t, "sum-ns", h->sum);
+	write_if_any(t, h, "min-ns", h->min);
+#define WRITE_QUANTILE(name, ppm) write_if_any(t, h, name "-ns", vl_hist_quantile(h, ppm));
+	OUTPUT_QUANTILES(WRITE_QUANTILE)
+#undef WRITE_QUANTILE
+	write_if_any(t, h, "max-ns", h->max);
 }
 
-static struct json_object *buckets_json(const struct vl_hist *h)
+static void write_buckets(struct json_text *t, const struct vl_hist *h)
 {
-	struct json_object *array = json_object_new_array();
-
+	json_text_name(t, "buckets");
+	json_text_open(t, "[");
 	for (unsigned int i = 0; i < h->nr_buckets; i++) {
 		const struct vl_hist_bucket *b = &h->buckets[i];
 		uint64_t start = vl_hist_start(h->sub_bits, b->index);
 		uint64_t width = vl_hist_width(h->sub_bits, b->index);
-		struct json_object *o = json_object_new_object();
 
-		add(o, "from-ns", u64(start));
+		json_text_item(t);
+		json_text_open(t, "{");
+		json_text_number(t, "from-ns", start);
 		/* The last bucket has no end. */
-		add(o, "below-ns", b->index + 1 < VL_HIST_BUCKETS_MAX ? u64(start + width) : NULL);
-		add(o, "count", u64(b->count));
-		json_object_array_add(array, o);
+		if (b->index + 1 < VL_HIST_BUCKETS_MAX)
+			json_text_number(t, "below-ns", start + width);
+		else
+			json_text_null(t, "below-ns");
+		json_text_number(t, "count", b->count);
+		json_text_close(t, "}");
 	}
-	return array;
+	json_text_close(t, "]");
+}
+
+/* One span of a vring, or with -1 all. */
+static void write_spans(struct json_text *t, const struct report_vring *rv, int only, bool buckets)
+{
+	json_text_open(t, "[");
+	for (int s = 0; s < VLNL_NR_SPANS; s++) {
+		if (!rv->spans[s] || (only >= 0 && s != only))
+			continue;
+		json_text_item(t);
+		json_text_open(t, "{");
+		write_span(t, s, rv->spans[s]);
+		if (buckets)
+			write_buckets(t, rv->spans[s]);
+		json_text_close(t, "}");
+	}
+	json_text_close(t, "]");
+}
+
+static int write_stat_spans(struct json_object *o, struct printbuf *pb, int level, int flags)
+{
+	struct json_text t = { .pb = pb, .level = level, .flags = flags };
+
+	write_spans(&t, json_object_get_userdata(o), -1, false);
+	return 0;
+}
+
+/* The object's own value is the span. */
+static int write_hist_spans(struct json_object *o, struct printbuf *pb, int level, int flags)
+{
+	struct json_text t = { .pb = pb, .level = level, .flags = flags };
+
+	write_spans(&t, json_object_get_userdata(o), json_object_get_int(o), true);
+	return 0;
+}
+
+/* The vring must live as long as the object. */
+static struct json_object *spans_json(const struct report_vring *rv, int span,
+				      json_object_to_json_string_fn *write)
+{
+	struct json_object *o = json_object_new_int(span);
+
+	/* it does not change it */
+	json_object_set_serializer(o, write, (void *)rv, NULL);
+	return o;
 }
 
 static struct json_object *hops_json(uint32_t hops)
@@ -207,13 +278,9 @@ struct json_object *output_stat_json(const struct report *report)
 	for (unsigned int i = 0; i < report->nr_vrings; i++) {
 		const struct report_vring *rv = &report->vrings[i];
 		struct json_object *o = vring_json(rv);
-		struct json_object *spans = json_object_new_array();
 
 		add(o, "counters", counters_json(&rv->counters));
-		for (unsigned int s = 0; s < VLNL_NR_SPANS; s++)
-			if (rv->spans[s])
-				json_object_array_add(spans, span_json(s, rv->spans[s]));
-		add(o, "spans", spans);
+		add(o, "spans", spans_json(rv, -1, write_stat_spans));
 		json_object_array_add(vrings, o);
 	}
 	add(root, "vrings", vrings);
@@ -231,18 +298,8 @@ struct json_object *output_hist_json(const struct report *report, int span)
 	for (unsigned int i = 0; i < report->nr_vrings; i++) {
 		const struct report_vring *rv = &report->vrings[i];
 		struct json_object *o = vring_json(rv);
-		struct json_object *spans = json_object_new_array();
 
-		for (int s = 0; s < VLNL_NR_SPANS; s++) {
-			struct json_object *one;
-
-			if (!rv->spans[s] || (span >= 0 && s != span))
-				continue;
-			one = span_json(s, rv->spans[s]);
-			add(one, "buckets", buckets_json(rv->spans[s]));
-			json_object_array_add(spans, one);
-		}
-		add(o, "spans", spans);
+		add(o, "spans", spans_json(rv, span, write_hist_spans));
 		json_object_array_add(vrings, o);
 	}
 	add(root, "vrings", vrings);
