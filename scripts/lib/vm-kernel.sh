@@ -6,7 +6,8 @@
 #
 #   kernel                the image, unpacked if QEMU can start it so
 #   initramfs             busybox, vm-init.sh, vm-session.sh, the few modules
-#   lib/modules/RELEASE   the modules' index, which an unpacked package lacks
+#   lib/modules/RELEASE   the modules' index, which an unpacked package lacks, and
+#                         the image again, as vmlinux, for machines in the machine
 #
 # Source it after common.sh. Sets k_image, k_release, k_modules (folder, empty for
 # a build tree) and k_tree.
@@ -124,6 +125,7 @@ stage_modules() {
 	local base=$1/lib/modules/$k_release name
 
 	mkdir -p "$base"
+	ln -L "$1/kernel" "$base/vmlinux" 2>/dev/null || cp -L "$1/kernel" "$base/vmlinux"
 	if [ -n "$k_tree" ]; then
 		make -s -C "$k_tree" modules_install INSTALL_MOD_PATH="$1" INSTALL_MOD_STRIP=1 >&2
 		return
