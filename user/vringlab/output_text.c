@@ -111,7 +111,8 @@ static void print_counters(FILE *f, const struct vlnl_counters *c, bool all)
 			continue;
 		}
 		line_left(&line, info->name, 16);
-		line_column_number(&line, c->value[i], 13);
+		line_text(&line, " ");
+		line_column_number(&line, c->value[i], line.len < 28 ? 29 - line.len : 1);
 		line_text(&line, "  ");
 		line_text(&line, info->doc);
 		line_end(&line, f);
