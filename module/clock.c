@@ -44,8 +44,8 @@ void vl_clock_start(void)
 
 	vl_clock.mult = div_u64((u64)NSEC_PER_MSEC << VL_CLOCK_SHIFT, tsc_khz);
 	local_irq_save(flags);
-	vl_clock.base_tsc = rdtsc_ordered();
-	vl_clock.base_ns = ktime_get_mono_fast_ns();
+	vl_clock.offset_ns = -vl_clock_scale(rdtsc_ordered());
+	vl_clock.offset_ns += ktime_get_mono_fast_ns();
 	local_irq_restore(flags);
 	static_branch_enable(&vl_clock_is_tsc);
 }

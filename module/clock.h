@@ -21,44 +21,49 @@
 
 /**
  * struct vl_clock - How ticks become nanoseconds
- * @base_tsc:	Where it starts.
- * @base_ns:	CLOCK_MONOTONIC there.
  * @mult:	Nanoseconds of a tick, times 2^%VL_CLOCK_SHIFT.
+ * @offset_ns:	What is then still missing to CLOCK_MONOTONIC, when it starts.
  *
  * Constant while anything is attached.
  */
 struct vl_clock {
-	u64 base_tsc;
-	u64 base_ns;
 	u64 mult;
+	u64 offset_ns;
 };
 
 extern struct vl_clock vl_clock;
 DECLARE_STATIC_KEY_FALSE(vl_clock_is_tsc);
 
 /*
- * The upper bits of a signed product: when the machine was suspended, the TSC may be
- * behind where it started. With a 128-bit integer the compiler would align the stack
+ * The upper bits of a product. With a 128-bit integer the compiler would align the stack
  * of each hop.
  */
-static __always_inline s64 vl_clock_scale(s64 ticks)
+static __always_inline u64 vl_clock_scale(u64 ticks)
 {
-	s64 high;
+	u64 high;
 
-	asm("imulq %2; shrd %3, %1, %0"
+	asm("mulq %2; shrd %3, %1, %0"
 	    : "+a"(ticks), "=&d"(high)
 	    : "rm"(vl_clock.mult), "i"(VL_CLOCK_SHIFT)
 	    : "cc");
 	return ticks;
 }
 
+static __always_inline bool vl_clock_is_fast(void)
+{
+	return static_branch_likely(&vl_clock_is_tsc);
+}
+
+/* Only if it is fast. */
+static __always_inline u64 vl_now_fast_ns(void)
+{
+	return vl_clock_scale(rdtsc_ordered()) + vl_clock.offset_ns;
+}
+
 /* Nanoseconds; of any context. */
 static __always_inline u64 vl_now_ns(void)
 {
-	if (!static_branch_likely(&vl_clock_is_tsc))
-		return ktime_get_mono_fast_ns();
-
-	return vl_clock.base_ns + vl_clock_scale(rdtsc_ordered() - vl_clock.base_tsc);
+	return vl_clock_is_fast() ? vl_now_fast_ns() : ktime_get_mono_fast_ns();
 }
 
 void vl_clock_start(void);

@@ -64,6 +64,13 @@
 #define VL_IRQFD_REFUSES_PRIORITY 0
 #endif
 
+/* Up to 6.12 a tracepoint calls its handlers with preemption off; 7.x does not. */
+#ifdef VL_HAS_preempt_disable_notrace
+#define VL_TRACEPOINTS_PREEMPTIBLE 0
+#else
+#define VL_TRACEPOINTS_PREEMPTIBLE 1
+#endif
+
 /*
  * An eventfd is signalled under its lock. Without PREEMPT_RT interrupts are off
  * meanwhile, and the signal is the only one on its CPU. With it the task stays on

@@ -32,58 +32,83 @@
 #include "hops.h"
 #include "source.h"
 
-static __always_inline void signalled(struct vl_eventfd *eventfd)
+/* Whoever signals, and wherever the note of it is. */
+static noinline __cold void cold_signal(struct vl_eventfd *eventfd)
 {
-	enum vl_source source = vl_source_take(eventfd);
+	enum vl_source source;
 
+	if (!vl_source_take(eventfd, &source))
+		source = vl_source_take_more(eventfd);
 	if (eventfd->role == VL_ROLE_KICK)
-		vl_hop_kick(eventfd->vring, source);
+		vl_cold_kick(eventfd->vring, source, 0);
 	else
 		vl_hop_call(eventfd->vring, source);
 }
 
-/* Under the eventfd's lock, so removal from the queue waits for it. */
-static int woken(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
+/* Both are called under the eventfd's lock, so removal from the queue waits for them. */
+static int kick_woken(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {
 	struct vl_eventfd *eventfd = container_of(wait, struct vl_eventfd, wait);
 	__poll_t events = key_to_poll(key);
 
-	vl_path_enter();
+	vl_path_enter_locked();
 	if (events & EPOLLIN) {
-		/* Where it refuses priority, no irqfd is ever behind us. */
-		eventfd->told = !VL_IRQFD_REFUSES_PRIORITY &&
-				eventfd->wait.flags & WQ_FLAG_PRIORITY;
-		signalled(eventfd);
-	} else if (events & EPOLLOUT && eventfd->role == VL_ROLE_KICK) {
+		if (likely(vl_source_take_if(eventfd, VL_SOURCE_KVM)))
+			vl_hop_kick(eventfd->vring);
+		else
+			cold_signal(eventfd);
+	} else if (events & EPOLLOUT) {
 		vl_hop_wake(eventfd->vring, VL_SOURCE_READ);
 	} else if (events & EPOLLHUP) {
 		vl_found_closed(eventfd);
 	}
-	vl_path_leave();
+	vl_path_leave_locked();
 
 	/* As if we were not there: nobody was woken, and the walk goes on. */
 	return 0;
 }
 
-/*
- * For irqfd_wakeup(), which ends the walk before woken(); but an irqfd that came to
- * a kick eventfd after us stands behind us, and the same walk has told us already.
- * Both run under the eventfd's lock.
- */
-void vl_eventfd_signalled(struct eventfd_ctx *ctx)
+static int call_woken(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {
-	struct vl_eventfd *eventfd;
+	struct vl_eventfd *eventfd = container_of(wait, struct vl_eventfd, wait);
+	__poll_t events = key_to_poll(key);
+	enum vl_source source;
 
-	if (!vl_lookup_maybe(ctx))
-		return;
+	vl_path_enter_locked();
+	if (events & EPOLLIN) {
+		if (likely(vl_source_take(eventfd, &source)))
+			vl_hop_call(eventfd->vring, source);
+		else
+			cold_signal(eventfd);
+	} else if (events & EPOLLHUP) {
+		vl_found_closed(eventfd);
+	}
+	vl_path_leave_locked();
 
-	vl_path_enter();
-	eventfd = vl_lookup_eventfd(ctx);
-	if (eventfd && !eventfd->told)
-		signalled(eventfd);
-	if (eventfd)
-		eventfd->told = false;
-	vl_path_leave();
+	return 0;
+}
+
+static bool is_behind_us(const struct vl_eventfd *eventfd, const wait_queue_entry_t *irqfd)
+{
+	const wait_queue_head_t *wqh = READ_ONCE(eventfd->wqh);
+	const wait_queue_entry_t *wait;
+
+	if (wqh)
+		list_for_each_entry(wait, &wqh->head, entry)
+			if (wait == &eventfd->wait || wait == irqfd)
+				return wait != irqfd;
+
+	return false;
+}
+
+/*
+ * An irqfd is woken, see kvm.c. One that came to a kick eventfd after us stands behind
+ * us, and the same walk has told us already. Under the eventfd's lock.
+ */
+void vl_eventfd_irqfd_woken(struct vl_eventfd *eventfd, const wait_queue_entry_t *irqfd)
+{
+	if (eventfd->role == VL_ROLE_CALL || !is_behind_us(eventfd, irqfd))
+		cold_signal(eventfd);
 }
 
 /*
@@ -108,13 +133,10 @@ static __always_inline void signalling(struct eventfd_ctx *ctx, unsigned long ca
 {
 	struct vl_eventfd *eventfd;
 
-	if (!vl_lookup_maybe(ctx))
-		return;
-
 	vl_path_enter();
 	eventfd = vl_lookup_eventfd(ctx);
 	if (eventfd)
-		vl_source_note(eventfd, vl_source_of(caller));
+		vl_source_note(eventfd, caller);
 	vl_path_leave();
 }
 
@@ -129,9 +151,9 @@ void vl_on_eventfd_write(unsigned long ip, unsigned long parent_ip, struct ftrac
 {
 	struct file *file = (void *)vl_ftrace_arg(fregs, 0);
 
-	signalling(file->private_data, parent_ip);
-	if (READ_ONCE(vl_discover_on))
+	if (unlikely(READ_ONCE(vl_discover_on)))
 		vl_ctx_seen(file);
+	signalling(file->private_data, parent_ip);
 }
 
 struct watch {
@@ -143,7 +165,7 @@ static void queue(struct file *file, wait_queue_head_t *wqh, poll_table *pt)
 {
 	struct vl_eventfd *eventfd = container_of(pt, struct watch, pt)->eventfd;
 
-	eventfd->wqh = wqh;
+	WRITE_ONCE(eventfd->wqh, wqh);
 	add_wait_queue(wqh, &eventfd->wait);
 }
 
@@ -170,7 +192,8 @@ void vl_eventfd_watch(struct vl_eventfd *eventfd, struct file *file)
 {
 	struct watch watch = { .eventfd = eventfd };
 
-	init_waitqueue_func_entry(&eventfd->wait, woken);
+	init_waitqueue_func_entry(&eventfd->wait,
+				  eventfd->role == VL_ROLE_KICK ? kick_woken : call_woken);
 	if (eventfd->role == VL_ROLE_KICK && may_have_priority())
 		eventfd->wait.flags = WQ_FLAG_PRIORITY;
 	init_poll_funcptr(&watch.pt, queue);

@@ -10,7 +10,6 @@
 #include <linux/types.h>
 
 struct kvm_vcpu;
-struct vl_vcpu;
 
 /**
  * struct vl_exit - An exit
@@ -18,14 +17,14 @@ struct vl_vcpu;
  * @migrations:	Its number of moves between CPUs.
  * @ns:		When.
  * @vcpu:	The vCPU, to be compared only.
- * @record:	Its record, if there was one; to be compared with NULL only.
+ * @involved:	@task, if the vCPU has a record; else NULL.
  */
 struct vl_exit {
 	struct task_struct *task;
 	u64 migrations;
 	u64 ns;
 	struct kvm_vcpu *vcpu;
-	struct vl_vcpu *record;
+	struct task_struct *involved;
 };
 
 DECLARE_PER_CPU(struct vl_exit, vl_exit);
@@ -35,15 +34,19 @@ DECLARE_PER_CPU(struct vl_exit, vl_exit);
  * elsewhere since; the number of its moves tells. Several kicks of one exit (REP
  * OUTS) share it.
  *
- * Return: the exit that the running task is in, NULL if it was not seen here
+ * Return: whether the running task is in the exit that was last seen here
  */
-static __always_inline const struct vl_exit *vl_exit_of_current(void)
+static __always_inline bool vl_exit_is_of_current(void)
 {
-	const struct vl_exit *exit = this_cpu_ptr(&vl_exit);
+	return __this_cpu_read(vl_exit.task) == current &&
+	       __this_cpu_read(vl_exit.migrations) == current->se.nr_migrations;
+}
 
-	if (unlikely(exit->task != current || exit->migrations != current->se.nr_migrations))
-		return NULL;
-	return exit;
+/* The same, and its vCPU has a record. */
+static __always_inline bool vl_exit_is_of_involved(void)
+{
+	return __this_cpu_read(vl_exit.involved) == current &&
+	       __this_cpu_read(vl_exit.migrations) == current->se.nr_migrations;
 }
 
 #endif /* _VRINGLAB_EXIT_H */

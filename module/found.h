@@ -95,7 +95,7 @@ bool vl_found_vhost_told(const void *vq);
 void vl_found_vhost_ctx(u8 kind, const void *dev, u32 index, const void *vq, struct file *kick,
 			struct eventfd_ctx *call, u32 num);
 void vl_found_vhost_gone(const void *dev);
-void vl_found_closed(const struct vl_eventfd *eventfd);
+void vl_found_closed(const struct vl_eventfd *eventfd) __cold;
 
 /**
  * struct vl_device - What has several virtqueues
@@ -145,7 +145,7 @@ struct vl_fact {
 
 void vl_found_ioeventfd(const void *kvm, const struct kvm_ioeventfd *args);
 void vl_found_irqfd(const void *kvm, const struct kvm_irqfd *args);
-void vl_found_irqfd_hit(const struct kvm *kvm, u32 gsi, struct eventfd_ctx *ctx);
+void vl_found_irqfd_hit(const struct kvm *kvm, u32 gsi, struct eventfd_ctx *ctx) __cold;
 void vl_found_ioeventfd_hit(const struct kvm *kvm, const struct vl_ioeventfd *io,
 			    struct eventfd_ctx *ctx);
 bool vl_vm_known(const struct eventfd_ctx *ctx);

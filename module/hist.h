@@ -13,6 +13,26 @@
 
 #include <linux/vringlab.h>
 
+/* The longest that is in the last bucket by rights. */
+#define VL_HIST_TOP                                                                             \
+	(BIT_ULL(VRINGLAB_HIST_BUCKETS / BIT(VRINGLAB_HIST_SUB_BITS) + VRINGLAB_HIST_SUB_BITS - \
+		 1) -                                                                           \
+	 1)
+
+/**
+ * vl_hist_index_below() - Bucket of a value
+ * @value:	Up to %VL_HIST_TOP.
+ *
+ * Return: 0 to %VRINGLAB_HIST_BUCKETS - 1
+ */
+static inline unsigned int vl_hist_index_below(unsigned long long value)
+{
+	const unsigned int sub = BIT(VRINGLAB_HIST_SUB_BITS);
+	unsigned int octave = 63 - VRINGLAB_HIST_SUB_BITS - __builtin_clzll(value | sub);
+
+	return sub * octave + (value >> octave);
+}
+
 /**
  * vl_hist_index() - Bucket of a value
  * @value:	Any.
@@ -21,16 +41,7 @@
  */
 static inline unsigned int vl_hist_index(unsigned long long value)
 {
-	const unsigned int sub = BIT(VRINGLAB_HIST_SUB_BITS);
-	unsigned int octave, index;
-
-	if (value < 2 * sub)
-		return value;
-
-	octave = 63 - VRINGLAB_HIST_SUB_BITS - __builtin_clzll(value);
-	index = sub * octave + (value >> octave);
-
-	return index < VRINGLAB_HIST_BUCKETS ? index : VRINGLAB_HIST_BUCKETS - 1;
+	return value <= VL_HIST_TOP ? vl_hist_index_below(value) : VRINGLAB_HIST_BUCKETS - 1;
 }
 
 #endif /* _VRINGLAB_HIST_H */

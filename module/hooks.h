@@ -8,12 +8,28 @@
 #include <linux/kvm.h>
 #include <linux/types.h>
 
+#include "compat.h"
+#include "vringlab.h"
+
 struct ftrace_ops;
 struct ftrace_regs;
 struct kretprobe_instance;
 struct kvm;
 struct kvm_vcpu;
 struct pt_regs;
+
+/* vl_path_enter() in the handler of a tracepoint: up to 6.12, its caller has done it. */
+static inline void vl_path_enter_tracepoint(void)
+{
+	if (VL_TRACEPOINTS_PREEMPTIBLE)
+		vl_path_enter();
+}
+
+static inline void vl_path_leave_tracepoint(void)
+{
+	if (VL_TRACEPOINTS_PREEMPTIBLE)
+		vl_path_leave();
+}
 
 /* eventfd.c */
 

@@ -24,6 +24,7 @@
 #include "found.h"
 #include "hooks.h"
 #include "hops.h"
+#include "source.h"
 #include "vcpu.h"
 
 /**
@@ -55,20 +56,33 @@ struct last_irqfds {
 DEFINE_PER_CPU(struct vl_exit, vl_exit);
 static DEFINE_PER_CPU(struct last_irqfds, last_irqfds);
 
+static __always_inline void exited(struct kvm_vcpu *vcpu, u32 isa, u64 now)
+{
+	struct vl_vcpu *record = vl_vcpu_lookup(vcpu);
+	struct task_struct *involved = record ? current : NULL;
+
+	this_cpu_write(vl_exit.task, current);
+	this_cpu_write(vl_exit.migrations, current->se.nr_migrations);
+	this_cpu_write(vl_exit.ns, now);
+	this_cpu_write(vl_exit.vcpu, vcpu);
+	this_cpu_write(vl_exit.involved, involved);
+	if (record)
+		vl_vcpu_count_exit(record, vcpu, isa);
+}
+
+static noinline __cold void cold_exit(struct kvm_vcpu *vcpu, u32 isa)
+{
+	exited(vcpu, isa, vl_now_ns());
+}
+
 void vl_on_kvm_exit(void *data, struct kvm_vcpu *vcpu, u32 isa)
 {
-	struct vl_exit *exit;
-
-	vl_path_enter();
-	exit = this_cpu_ptr(&vl_exit);
-	exit->ns = vl_now_ns();
-	exit->migrations = current->se.nr_migrations;
-	exit->vcpu = vcpu;
-	exit->record = vl_vcpu_lookup(vcpu);
-	exit->task = current;
-	if (exit->record)
-		vl_vcpu_count_exit(exit->record, vcpu, isa);
-	vl_path_leave();
+	vl_path_enter_tracepoint();
+	if (vl_clock_is_fast())
+		exited(vcpu, isa, vl_now_fast_ns());
+	else
+		cold_exit(vcpu, isa);
+	vl_path_leave_tracepoint();
 }
 
 /*
@@ -84,55 +98,82 @@ struct kvm_vcpu *vl_kvm_exit_vcpu(void)
 
 void vl_on_kvm_entry(void *data, struct kvm_vcpu *vcpu, bool force_immediate_exit)
 {
+	struct vl_vcpu *record;
+	u64 target;
+
+	vl_path_enter_tracepoint();
 	this_cpu_write(vl_exit.task, NULL);
-	if (vl_vcpu_maybe(vcpu)) {
-		vl_path_enter();
-		vl_vcpu_count_entry(vcpu);
-		vl_path_leave();
+	this_cpu_write(vl_exit.involved, NULL);
+	record = vl_vcpu_lookup(vcpu);
+	if (record) {
+		vl_vcpu_count_entry(record, vcpu);
+		vl_pending_entry(record->pending, record->target, vcpu, record);
+	} else {
+		target = vl_target(vcpu->kvm, vcpu->vcpu_id);
+		vl_pending_entry(vl_pending_bucket(target), target, vcpu, NULL);
 	}
-	vl_pending_entry(vl_target(vcpu->kvm, vcpu->vcpu_id), vcpu);
-}
-
-static struct last_irqfd *last_irqfd_of(struct last_irqfds *last, const struct task_struct *task)
-{
-	unsigned int i;
-
-	for (i = 0; i < VL_SIGNALS_PER_CPU; i++)
-		if (last->of[i].task == task)
-			return &last->of[i];
-
-	return NULL;
+	vl_path_leave_tracepoint();
 }
 
 /* With preemption off: nobody else changes this CPU's. */
-static void note_irqfd(const struct kvm_kernel_irqfd *irqfd)
+static __always_inline struct last_irqfd *last_irqfd_of(struct task_struct *task)
 {
 	struct last_irqfds *last = this_cpu_ptr(&last_irqfds);
-	struct last_irqfd *mine = last_irqfd_of(last, current);
+	unsigned int i;
 
-	if (!mine) {
+	/* The last one looked at may be another task's. */
+	for (i = 0; i < VL_SIGNALS_PER_CPU - 1; i++)
+		if (last->of[i].task == task)
+			break;
+	return &last->of[i];
+}
+
+static __always_inline void note_irqfd(const struct kvm_kernel_irqfd *irqfd)
+{
+	struct last_irqfd *mine = last_irqfd_of(current);
+
+	if (VL_SIGNALS_PER_CPU > 1 && mine->task != current) {
+		struct last_irqfds *last = this_cpu_ptr(&last_irqfds);
+
 		mine = &last->of[last->oldest];
 		last->oldest = (last->oldest + 1) % VL_SIGNALS_PER_CPU;
-		mine->task = current;
 	}
+	mine->task = current;
 	mine->ctx = irqfd->eventfd;
 	mine->kvm = irqfd->kvm;
 }
 
+/* It ends the walk before our entry in the queue, so this tells what that is not told. */
+static __always_inline void irqfd_signalled(struct vl_eventfd *eventfd,
+					    const struct kvm_kernel_irqfd *irqfd)
+{
+	enum vl_source source;
+
+	if (likely(eventfd->role == VL_ROLE_CALL && vl_source_take(eventfd, &source)))
+		vl_hop_call(eventfd->vring, source);
+	else
+		vl_eventfd_irqfd_woken(eventfd, &irqfd->wait);
+}
+
+/* Under the eventfd's lock. */
 void vl_on_irqfd_wakeup(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			struct ftrace_regs *fregs)
 {
 	wait_queue_entry_t *wait = (void *)vl_ftrace_arg(fregs, 0);
 	struct kvm_kernel_irqfd *irqfd = container_of(wait, struct kvm_kernel_irqfd, wait);
+	struct vl_eventfd *eventfd;
 
-	vl_path_enter();
-	if (key_to_poll((void *)vl_ftrace_arg(fregs, 3)) & EPOLLIN) {
-		vl_eventfd_signalled(irqfd->eventfd);
-		if (unlikely(READ_ONCE(vl_discover_on)))
-			vl_found_irqfd_hit(irqfd->kvm, irqfd->gsi, irqfd->eventfd);
-	}
+	if (!(key_to_poll((void *)vl_ftrace_arg(fregs, 3)) & EPOLLIN))
+		return;
+
+	vl_path_enter_locked();
+	if (unlikely(READ_ONCE(vl_discover_on)))
+		vl_found_irqfd_hit(irqfd->kvm, irqfd->gsi, irqfd->eventfd);
 	note_irqfd(irqfd);
-	vl_path_leave();
+	eventfd = vl_lookup_eventfd(irqfd->eventfd);
+	if (eventfd)
+		irqfd_signalled(eventfd, irqfd);
+	vl_path_leave_locked();
 }
 
 /*
@@ -172,18 +213,18 @@ static __always_inline void accepted(struct eventfd_ctx *ctx, struct kvm *kvm, u
 	struct vl_eventfd *call = vl_lookup_eventfd(ctx);
 
 	if (call && call->role == VL_ROLE_CALL)
-		vl_hop_inject(call->vring, kvm, vcpu_id, vector, deferred);
+		vl_hop_inject(call->vring, vl_target(kvm, vcpu_id), vector, deferred);
 }
 
 static __always_inline void accepted_at_once(u32 vcpu_id, u8 vector)
 {
 	struct last_irqfd *last;
 
-	vl_path_enter();
-	last = last_irqfd_of(this_cpu_ptr(&last_irqfds), current);
-	if (last)
+	vl_path_enter_tracepoint();
+	last = last_irqfd_of(current);
+	if (likely(last->task == current))
 		accepted(last->ctx, last->kvm, vcpu_id, vector, false);
-	vl_path_leave();
+	vl_path_leave_tracepoint();
 }
 
 static noinline void accepted_later(u32 vcpu_id, u8 vector)

@@ -31,7 +31,7 @@ static bool put_counters(struct sk_buff *skb, const struct vl_vcpu *v)
 	BUILD_BUG_ON(VRINGLAB_A_VCPU_HALT_WAIT_NS - VRINGLAB_A_VCPU_ENTRIES !=
 		     VL_VCPU_COUNTERS - 1);
 	for (i = 0; i < VL_VCPU_COUNTERS; i++)
-		if (nla_put_u64_64bit(skb, VRINGLAB_A_VCPU_ENTRIES + i, READ_ONCE(v->counters[i]),
+		if (nla_put_u64_64bit(skb, VRINGLAB_A_VCPU_ENTRIES + i, local_read(&v->counters[i]),
 				      VRINGLAB_A_VCPU_PAD))
 			return true;
 
@@ -55,7 +55,7 @@ static bool put_reasons(struct sk_buff *skb, const struct vl_vcpu *v)
 	unsigned int i;
 
 	for (i = 0; i < VL_REASONS; i++) {
-		u64 count = READ_ONCE(v->reasons[i]);
+		u64 count = local_read(&v->reasons[i]);
 
 		if (count && put_reason(skb, vl_vcpu_reason(i), count))
 			return true;

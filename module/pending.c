@@ -35,8 +35,9 @@ static bool remove(struct vl_pending *p, unsigned int index)
 	return true;
 }
 
-void vl_pending_add_more(struct vl_vring *vring, struct vl_pending *p)
+void vl_pending_add_more(struct vl_vring *vring)
 {
+	struct vl_pending *p = vl_pending_bucket(vring->target);
 	s64 word = atomic64_read(&p->word);
 
 	while (!(u32)word)
@@ -51,20 +52,22 @@ void vl_pending_add_more(struct vl_vring *vring, struct vl_pending *p)
  * A vCPU enters on one CPU at a time, and ends on none, so nobody else takes out
  * what matches, and what does not match stays.
  */
-static void take_one(struct vl_pending *p, unsigned int index, u64 target, struct kvm_vcpu *vcpu)
+static void take_one(struct vl_pending *p, unsigned int index, u64 target, struct kvm_vcpu *vcpu,
+		     const struct vl_vcpu *record)
 {
 	struct vl_vring *vring = rcu_dereference_sched(vl_vrings[index]);
 
 	if (!vring || READ_ONCE(vring->target) != target || !remove(p, index))
 		return;
 	if (vcpu)
-		vl_hop_entry(vring, vcpu);
+		vl_hop_entry(vring, vcpu, record);
 	else
 		vl_hop_abandon(vring);
 }
 
 /* Others set and clear bits meanwhile: each word is read once. */
-static noinline void take_more(struct vl_pending *p, u64 target, struct kvm_vcpu *vcpu)
+static noinline void take_more(struct vl_pending *p, u64 target, struct kvm_vcpu *vcpu,
+			       const struct vl_vcpu *record)
 {
 	unsigned int i, bit;
 
@@ -72,28 +75,34 @@ static noinline void take_more(struct vl_pending *p, u64 target, struct kvm_vcpu
 		unsigned long bits = READ_ONCE(p->more[i]);
 
 		for_each_set_bit(bit, &bits, BITS_PER_LONG)
-			take_one(p, i * BITS_PER_LONG + bit, target, vcpu);
+			take_one(p, i * BITS_PER_LONG + bit, target, vcpu, record);
 	}
 }
 
-/* @vcpu: which enters, NULL if it never will. */
-static void take_out(struct vl_pending *p, s64 word, u64 target, struct kvm_vcpu *vcpu)
+/* @vcpu: which enters, with its record if it has one; NULL if it never will. */
+static noinline __cold void take_out(struct vl_pending *p, s64 word, u64 target,
+				     struct kvm_vcpu *vcpu, const struct vl_vcpu *record)
 {
-	vl_path_enter();
 	if ((u32)word)
-		take_one(p, (u32)word - 1, target, vcpu);
+		take_one(p, (u32)word - 1, target, vcpu, record);
 	if (word >> 32)
-		take_more(p, target, vcpu);
-	vl_path_leave();
+		take_more(p, target, vcpu, record);
 }
 
-void vl_pending_entry(u64 target, struct kvm_vcpu *vcpu)
+/* Nearly always, one vring waits there, and for this vCPU. */
+void vl_pending_take(struct vl_pending *p, s64 word, u64 target, struct kvm_vcpu *vcpu,
+		     const struct vl_vcpu *record)
 {
-	struct vl_pending *p = vl_pending_bucket(target);
-	s64 word = atomic64_read(&p->word);
+	struct vl_vring *vring;
 
-	if (unlikely(word))
-		take_out(p, word, target, vcpu);
+	if (likely(!(word >> 32))) {
+		vring = rcu_dereference_sched(vl_vrings[word - 1]);
+		if (!vring || READ_ONCE(vring->target) != target)
+			return;
+		if (likely(atomic64_try_cmpxchg(&p->word, &word, 0)))
+			return vl_hop_entry(vring, vcpu, record);
+	}
+	take_out(p, word, target, vcpu, record);
 }
 
 /* The vCPU ends: else its vrings would wait for it for ever. */
@@ -101,7 +110,9 @@ void vl_pending_abandon(u64 target)
 {
 	struct vl_pending *p = vl_pending_bucket(target);
 
-	take_out(p, atomic64_read(&p->word), target, NULL);
+	vl_path_enter();
+	take_out(p, atomic64_read(&p->word), target, NULL, NULL);
+	vl_path_leave();
 }
 
 /*

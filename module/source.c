@@ -36,11 +36,16 @@ static noinline enum vl_source classify(unsigned long ip)
 	return VL_SOURCE_OTHER;
 }
 
-enum vl_source vl_source_learn(unsigned long ip)
+static enum vl_source source_of(unsigned long ip)
 {
-	enum vl_source source = classify(ip);
+	unsigned long *word = &vl_sources[hash_long(ip, VL_SOURCES_BITS)];
+	unsigned long source = READ_ONCE(*word) - vl_source_word(ip, 0);
 
-	WRITE_ONCE(vl_sources[hash_long(ip, VL_SOURCES_BITS)], vl_source_word(ip, source));
+	if (source < 1UL << VL_SOURCE_BITS)
+		return source;
+
+	source = classify(ip);
+	WRITE_ONCE(*word, vl_source_word(ip, source));
 	return source;
 }
 
@@ -54,6 +59,17 @@ void vl_source_forget(void)
 
 	for (i = 0; i < ARRAY_SIZE(vl_sources); i++)
 		WRITE_ONCE(vl_sources[i], 0);
+}
+
+/* A task, and each interrupt on top of it, signals one eventfd at a time. */
+static unsigned long me(void)
+{
+	unsigned long who = (unsigned long)current;
+
+	BUILD_BUG_ON(__alignof__(struct task_struct) < 4UL << VL_SOURCE_BITS);
+	if (!in_task())
+		who |= (in_hardirq() ? 2 : 1) << VL_SOURCE_BITS;
+	return who;
 }
 
 static unsigned long *note_of(struct vl_eventfd *eventfd, unsigned long who)
@@ -73,9 +89,10 @@ static unsigned long *note_of(struct vl_eventfd *eventfd, unsigned long who)
  * source "other". For that, as many as there are places must be between note and
  * signal at once, or their writes have failed and none of them wrote since.
  */
-void vl_source_note_more(struct vl_eventfd *eventfd, unsigned long who, enum vl_source source)
+void vl_source_note_more(struct vl_eventfd *eventfd, unsigned long ip)
 {
-	unsigned long *note = note_of(eventfd, who);
+	unsigned long who = me(), *note = note_of(eventfd, who);
+	enum vl_source source = source_of(ip);
 	unsigned int i;
 
 	for (i = 0; i < VL_NOTES && !note; i++)
@@ -87,9 +104,9 @@ void vl_source_note_more(struct vl_eventfd *eventfd, unsigned long who, enum vl_
 	WRITE_ONCE(*note, who | source);
 }
 
-enum vl_source vl_source_take_more(struct vl_eventfd *eventfd, unsigned long who)
+enum vl_source vl_source_take_more(struct vl_eventfd *eventfd)
 {
-	unsigned long *note = note_of(eventfd, who);
+	unsigned long *note = note_of(eventfd, me());
 	unsigned long word;
 
 	if (!note)

@@ -29,19 +29,9 @@
 
 extern unsigned long vl_sources[1 << VL_SOURCES_BITS];
 
-enum vl_source vl_source_learn(unsigned long ip);
-
 static inline unsigned long vl_source_word(unsigned long ip, enum vl_source source)
 {
 	return ip << VL_SOURCE_BITS | source;
-}
-
-static inline enum vl_source vl_source_of(unsigned long ip)
-{
-	unsigned long word = READ_ONCE(vl_sources[hash_long(ip, VL_SOURCES_BITS)]);
-	unsigned long source = word - vl_source_word(ip, 0);
-
-	return likely(source < 1UL << VL_SOURCE_BITS) ? source : vl_source_learn(ip);
 }
 
 /*
@@ -50,39 +40,53 @@ static inline enum vl_source vl_source_of(unsigned long ip)
  */
 #define VL_NOTE_WHO (~((1UL << VL_SOURCE_BITS) - 1))
 
-/* A task, and each interrupt on top of it, signals one eventfd at a time. */
-static inline unsigned long vl_source_me(void)
-{
-	unsigned int context = in_hardirq() ? 2 : in_serving_softirq() ? 1 : 0;
+void vl_source_note_more(struct vl_eventfd *eventfd, unsigned long ip) __cold;
+enum vl_source vl_source_take_more(struct vl_eventfd *eventfd) __cold;
 
-	BUILD_BUG_ON(__alignof__(struct task_struct) < 4UL << VL_SOURCE_BITS);
-	return (unsigned long)current | context << VL_SOURCE_BITS;
-}
-
-void vl_source_note_more(struct vl_eventfd *eventfd, unsigned long who, enum vl_source source);
-enum vl_source vl_source_take_more(struct vl_eventfd *eventfd, unsigned long who);
-
-static inline void vl_source_note(struct vl_eventfd *eventfd, enum vl_source source)
-{
-	unsigned long who = vl_source_me();
-
-	if (unlikely(READ_ONCE(eventfd->notes[0]) || cmpxchg(&eventfd->notes[0], 0, who | source)))
-		vl_source_note_more(eventfd, who, source);
-}
-
-/*
- * Return: who signals the eventfd, which the caller does right now
+/**
+ * vl_source_note() - Somebody is about to signal an eventfd
+ * @eventfd:	Which.
+ * @ip:		Where the function that signals it returns to.
  */
-static inline enum vl_source vl_source_take(struct vl_eventfd *eventfd)
+static __always_inline void vl_source_note(struct vl_eventfd *eventfd, unsigned long ip)
 {
-	unsigned long who = vl_source_me();
-	unsigned long source = READ_ONCE(eventfd->notes[0]) - who;
+	unsigned long word = READ_ONCE(vl_sources[hash_long(ip, VL_SOURCES_BITS)]);
+	unsigned long source = word - vl_source_word(ip, 0), none = 0;
 
-	if (unlikely(source >= 1UL << VL_SOURCE_BITS))
-		return vl_source_take_more(eventfd, who);
+	if (unlikely(!in_task() || source >= 1UL << VL_SOURCE_BITS ||
+		     !try_cmpxchg(&eventfd->notes[0], &none, (unsigned long)current | source)))
+		vl_source_note_more(eventfd, ip);
+}
+
+/* Of an eventfd that the caller signals right now: was it noted, and first of all? */
+static __always_inline bool vl_source_take_if(struct vl_eventfd *eventfd, enum vl_source source)
+{
+	unsigned long note = (unsigned long)current | source;
+
+	if (unlikely(!in_task() || READ_ONCE(eventfd->notes[0]) != note))
+		return false;
 
 	WRITE_ONCE(eventfd->notes[0], 0);
-	return source;
+	return true;
+}
+
+/**
+ * vl_source_take() - Who signals an eventfd, which the caller does right now
+ * @eventfd:	Which.
+ * @source:	Set on success.
+ *
+ * Return: false if vl_source_take_more() is to be asked
+ */
+static __always_inline bool vl_source_take(struct vl_eventfd *eventfd, enum vl_source *source)
+{
+	unsigned long note = READ_ONCE(eventfd->notes[0]) - (unsigned long)current;
+
+	if (unlikely(!in_task() || note >= 1UL << VL_SOURCE_BITS))
+		return false;
+
+	WRITE_ONCE(eventfd->notes[0], 0);
+	*source = note;
+	return true;
 }
 
 #endif /* _VRINGLAB_SOURCE_H */

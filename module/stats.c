@@ -9,6 +9,7 @@
 #include <linux/string.h>
 
 #include "hist.h"
+#include "stats.h"
 
 /* No minimum is smaller than the first value. */
 void vl_stats_clear(struct vl_stats *stats)
@@ -38,11 +39,8 @@ struct vl_stats __percpu *vl_stats_alloc(void)
 	return stats;
 }
 
-/*
- * Rare after a while. The loops end: each turn means that this CPU's value moved
- * further towards ours, by an interrupt that came in between.
- */
-void vl_stats_bounds(struct vl_span_stats __percpu *s, u64 ns)
+/* The loops end: each turn means that an interrupt has moved this CPU's value. */
+static void move_bounds(struct vl_span_stats __percpu *s, u64 ns)
 {
 	u64 old, seen;
 
@@ -56,6 +54,38 @@ void vl_stats_bounds(struct vl_span_stats __percpu *s, u64 ns)
 		if (seen == old)
 			break;
 	}
+}
+
+/**
+ * vl_stats_span() - Record the length of a span, whatever it is
+ * @stats:	Whose.
+ * @span:	Which.
+ * @from_ns:	Stamp of the hop it begins with.
+ * @to_ns:	Stamp of the hop it ends with.
+ *
+ * Preemption is off, interrupts may come in between.
+ *
+ * Return: the span's length, or -1 when it ended before it began
+ */
+s64 vl_stats_span(struct vl_stats __percpu *stats, enum vringlab_span span, u64 from_ns, u64 to_ns)
+{
+	struct vl_span_stats __percpu *s = &stats->spans[span];
+	s64 ns = to_ns - from_ns;
+
+	if (ns < 0) {
+		vl_stats_inc(stats, VL_ACAUSAL);
+		return -1;
+	}
+
+	this_cpu_add(s->sum_ns, ns);
+	move_bounds(s, ns);
+	/* An interrupt in between may have raised it: too low only leads here again. */
+	this_cpu_write(s->top_ns, min(this_cpu_read(s->max_ns), VL_HIST_TOP));
+	/* As in vl_stats_add_span(). */
+	smp_wmb();
+	this_cpu_inc(s->buckets[vl_hist_index(ns)]);
+
+	return ns;
 }
 
 static void add_counters(u64 counters[VL_COUNTERS], const struct vl_stats *stats)

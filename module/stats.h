@@ -11,43 +11,44 @@
 #include "hist.h"
 #include "vringlab.h"
 
-static __always_inline void vl_count(struct vl_vring *vring, enum vl_counter counter)
+/* A hop reads once whose turn it is: a reset replaces them. */
+static __always_inline struct vl_stats __percpu *vl_stats_of(const struct vl_vring *vring)
 {
-	struct vl_stats __percpu *stats = READ_ONCE(vring->stats);
+	return READ_ONCE(vring->stats);
+}
 
+static __always_inline void vl_stats_inc(struct vl_stats __percpu *stats, enum vl_counter counter)
+{
 	this_cpu_inc(stats->counters[counter]);
 }
 
-/**
- * vl_stats_span() - Record the length of a span
- * @vring:	Whose.
- * @span:	Which; a constant.
- * @from_ns:	Stamp of the hop it begins with.
- * @to_ns:	Stamp of the hop it ends with.
- *
- * Preemption is off, interrupts may come in between.
- *
- * Return: the span's length, or -1 when it ended before it began
- */
-static __always_inline s64 vl_stats_span(struct vl_vring *vring, enum vringlab_span span,
-					 u64 from_ns, u64 to_ns)
+static __always_inline void vl_count(struct vl_vring *vring, enum vl_counter counter)
 {
-	struct vl_span_stats __percpu *s = &READ_ONCE(vring->stats)->spans[span];
-	s64 ns = to_ns - from_ns;
+	vl_stats_inc(vl_stats_of(vring), counter);
+}
 
-	if (unlikely(ns < 0)) {
-		vl_count(vring, VL_ACAUSAL);
-		return -1;
-	}
+/*
+ * Can a span of this length be recorded by vl_stats_add_span()? Not if it moves the
+ * minimum or the maximum, nor if it is negative or in the last bucket for want of one.
+ * An interrupt in between only moves them further apart.
+ */
+static __always_inline bool vl_stats_has_room(struct vl_stats __percpu *stats,
+					      enum vringlab_span span, u64 ns)
+{
+	struct vl_span_stats __percpu *s = &stats->spans[span];
+
+	return likely(ns >= __this_cpu_read(s->min_ns) && ns <= __this_cpu_read(s->top_ns));
+}
+
+static __always_inline void vl_stats_add_span(struct vl_stats __percpu *stats,
+					      enum vringlab_span span, u64 ns)
+{
+	struct vl_span_stats __percpu *s = &stats->spans[span];
 
 	this_cpu_add(s->sum_ns, ns);
-	if (unlikely(ns < this_cpu_read(s->min_ns) || ns > this_cpu_read(s->max_ns)))
-		vl_stats_bounds(s, ns);
 	/* What is counted has its minimum and maximum: see add_span(). */
 	smp_wmb();
-	this_cpu_inc(s->buckets[vl_hist_index(ns)]);
-
-	return ns;
+	this_cpu_inc(s->buckets[vl_hist_index_below(ns)]);
 }
 
 #endif /* _VRINGLAB_STATS_H */

@@ -23,6 +23,7 @@
 
 #include "compat.h"
 #include "hooks.h"
+#include "pending.h"
 #include "stats.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -112,6 +113,8 @@ static struct vl_vcpu *add(const struct wish *wish, struct kvm_vcpu *vcpu)
 
 	v->vcpu = vcpu;
 	v->vcpu_id = wish->vcpu_id;
+	v->target = vl_target(wish->kvm, v->vcpu_id);
+	v->pending = vl_pending_bucket(v->target);
 	v->tgid = wish->tgid;
 	v->tid = wish->tid;
 	v->vm = vl_vm_get(wish->kvm);

@@ -11,8 +11,11 @@
 #include <linux/rculist.h>
 #include <linux/types.h>
 
+#include <asm/local.h>
+
 struct kvm;
 struct kvm_vcpu;
+struct vl_pending;
 struct vl_vm;
 struct vl_vring;
 
@@ -56,6 +59,8 @@ enum vl_vcpu_counter {
  * struct vl_vcpu - An involved vCPU
  * @node:	In the bucket of @vcpu.
  * @vcpu:	To be compared only: it belongs to KVM. NULL from its destruction on.
+ * @target:	vl_target() of it.
+ * @pending:	Where vrings wait for it.
  * @begun:	@kvm_base was taken, all is counted.
  * @isa:	enum vringlab_isa, whose numbers are those of tracepoint kvm_exit.
  * @kvm_base:	KVM's own statistics when counting began, from VL_VCPU_KVM_FIRST on.
@@ -69,16 +74,18 @@ enum vl_vcpu_counter {
  * @rcu:	Frees it.
  *
  * Counted only by the thread that has the vCPU loaded, of which there is one at any
- * time: no atomics are needed, and readers see each number whole.
+ * time: no atomics are needed, one instruction counts, and readers see each number whole.
  */
 struct vl_vcpu {
 	struct hlist_node node;
 	struct kvm_vcpu *vcpu;
+	u64 target;
+	struct vl_pending *pending;
 	bool begun;
 	u32 isa;
 	u64 kvm_base[VL_VCPU_KVM_COUNTERS];
-	u64 counters[VL_VCPU_COUNTERS];
-	u64 reasons[VL_REASONS];
+	local_t counters[VL_VCPU_COUNTERS];
+	local_t reasons[VL_REASONS];
 	u32 id;
 	struct vl_vm *vm;
 	u32 vcpu_id;
@@ -98,12 +105,6 @@ static inline struct hlist_head *vl_vcpu_bucket(const struct kvm_vcpu *vcpu)
 	return &vl_vcpu_buckets[hash_ptr(vcpu, VL_VCPU_BITS)];
 }
 
-/* False for nearly all vCPUs that are not involved; needs no RCU. */
-static inline bool vl_vcpu_maybe(const struct kvm_vcpu *vcpu)
-{
-	return !hlist_empty(vl_vcpu_bucket(vcpu));
-}
-
 extern struct mutex vl_vcpus_lock;
 
 /* With preemption off. */
@@ -118,7 +119,7 @@ static __always_inline struct vl_vcpu *vl_vcpu_lookup(const struct kvm_vcpu *vcp
 	return NULL;
 }
 
-void vl_vcpu_missed(struct vl_vring *vring, struct kvm_vcpu *vcpu);
+void vl_vcpu_missed(struct vl_vring *vring, struct kvm_vcpu *vcpu) __cold;
 struct vl_vcpu *vl_vcpu_find(u32 id);
 struct vl_vcpu *vl_vcpu_next(unsigned long *id);
 unsigned int vl_vcpus_generation(void);
@@ -128,7 +129,26 @@ void vl_vcpus_forget(void);
 
 struct vl_vcpu *vl_vcpu_loaded(void);
 bool vl_vcpu_is_loaded(const struct kvm_vcpu *vcpu);
-void vl_vcpu_count_entry(struct kvm_vcpu *vcpu);
-void vl_vcpu_count_exit(struct vl_vcpu *v, const struct kvm_vcpu *vcpu, u32 isa);
+void vl_vcpu_begin(struct vl_vcpu *v, const struct kvm_vcpu *vcpu) __cold;
+void vl_vcpu_count_reason(struct vl_vcpu *v, const struct kvm_vcpu *vcpu);
+
+/* Counting begins with the first entry: all before it has begun without us. */
+static __always_inline void vl_vcpu_count_entry(struct vl_vcpu *v, const struct kvm_vcpu *vcpu)
+{
+	if (unlikely(!v->begun))
+		vl_vcpu_begin(v, vcpu);
+	local_inc(&v->counters[VL_VCPU_ENTRIES]);
+}
+
+static __always_inline void vl_vcpu_count_exit(struct vl_vcpu *v, const struct kvm_vcpu *vcpu,
+					       u32 isa)
+{
+	if (unlikely(!v->begun))
+		return;
+
+	WRITE_ONCE(v->isa, isa);
+	local_inc(&v->counters[VL_VCPU_EXITS]);
+	vl_vcpu_count_reason(v, vcpu);
+}
 
 #endif /* _VRINGLAB_VCPU_H */

@@ -20,7 +20,7 @@
 
 static void count(struct vl_vcpu *v, enum vl_vcpu_counter counter)
 {
-	WRITE_ONCE(v->counters[counter], v->counters[counter] + 1);
+	local_inc(&v->counters[counter]);
 }
 
 /* A notifier of another kind is at no address of a vCPU that has a record. */
@@ -64,19 +64,10 @@ static void read_kvm(const struct kvm_vcpu *vcpu, u64 values[VL_VCPU_KVM_COUNTER
 	values[VL_VCPU_HALT_WAIT_NS - VL_VCPU_KVM_FIRST] = stat->halt_wait_ns;
 }
 
-/* Counting begins with the first entry: all before it has begun without us. */
-void vl_vcpu_count_entry(struct kvm_vcpu *vcpu)
+void vl_vcpu_begin(struct vl_vcpu *v, const struct kvm_vcpu *vcpu)
 {
-	struct vl_vcpu *v = vl_vcpu_lookup(vcpu);
-
-	if (!v)
-		return;
-
-	if (!v->begun) {
-		read_kvm(vcpu, v->kvm_base);
-		v->begun = true;
-	}
-	count(v, VL_VCPU_ENTRIES);
+	read_kvm(vcpu, v->kvm_base);
+	v->begun = true;
 }
 
 /* Both: -1 where it can't be read. */
@@ -121,19 +112,13 @@ static void count_reason(struct vl_vcpu *v, u32 reason)
 	else if (reason >= VL_REASONS_LOW)
 		return count(v, VL_VCPU_EXITS_OTHER);
 
-	WRITE_ONCE(v->reasons[i], v->reasons[i] + 1);
+	local_inc(&v->reasons[i]);
 }
 
-void vl_vcpu_count_exit(struct vl_vcpu *v, const struct kvm_vcpu *vcpu, u32 isa)
+void vl_vcpu_count_reason(struct vl_vcpu *v, const struct kvm_vcpu *vcpu)
 {
-	s64 reason;
+	s64 reason = v->isa == VRINGLAB_ISA_SVM ? svm_reason(vcpu) : vmx_reason(vcpu);
 
-	if (!v->begun)
-		return;
-
-	WRITE_ONCE(v->isa, isa);
-	count(v, VL_VCPU_EXITS);
-	reason = isa == VRINGLAB_ISA_SVM ? svm_reason(vcpu) : vmx_reason(vcpu);
 	if (reason < 0)
 		count(v, VL_VCPU_EXITS_UNKNOWN);
 	else
@@ -150,12 +135,12 @@ static void count_halt(struct vl_vcpu *v, u64 ns, bool waited, bool valid)
 		count(v, VL_VCPU_HALTS_BLOCKED);
 	if (!valid)
 		count(v, VL_VCPU_HALTS_SPURIOUS);
-	WRITE_ONCE(v->counters[VL_VCPU_HALT_NS], v->counters[VL_VCPU_HALT_NS] + ns);
+	local_add(ns, &v->counters[VL_VCPU_HALT_NS]);
 
 	/* Up to date when this is called, at the end of kvm_vcpu_halt(). */
 	read_kvm(v->vcpu, now);
 	for (i = 0; i < VL_VCPU_KVM_COUNTERS; i++)
-		WRITE_ONCE(v->counters[VL_VCPU_KVM_FIRST + i], now[i] - v->kvm_base[i]);
+		local_set(&v->counters[VL_VCPU_KVM_FIRST + i], now[i] - v->kvm_base[i]);
 }
 
 void vl_on_kvm_vcpu_wakeup(void *data, u64 ns, bool waited, bool valid)

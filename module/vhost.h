@@ -28,6 +28,13 @@ struct vl_vhost {
 	unsigned long requeued;
 };
 
+/* It has signalled the call eventfd. */
+static inline void vl_vhost_called(struct vl_vhost *vhost)
+{
+	if (READ_ONCE(vhost->decision))
+		xchg(&vhost->decision, 0);
+}
+
 /* vhost.c */
 
 void vl_vhost_forget(void);
@@ -41,7 +48,6 @@ void vl_vhost_decide(struct vl_vring *vring, const void *vq);
 
 /* vhost_ring.c: for all */
 
-void vl_vhost_called(struct vl_vring *vring);
 void vl_vhost_unbind(struct vl_vring *vring);
 void vl_vhost_settle(struct vl_vring *vring);
 void vl_vhost_read(const struct vl_vring *vring, u64 *taken, u64 *used);

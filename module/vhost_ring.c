@@ -164,13 +164,6 @@ void vl_vhost_decide(struct vl_vring *vring, const void *vq)
 	settle(vring, xchg(&vring->vhost.decision, decision));
 }
 
-/* vhost has signalled the call eventfd. */
-void vl_vhost_called(struct vl_vring *vring)
-{
-	if (READ_ONCE(vring->vhost.decision))
-		xchg(&vring->vhost.decision, 0);
-}
-
 /*
  * The virtqueue is about to be freed, or no longer the vring's. What comes of it
  * counts no more.

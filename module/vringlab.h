@@ -104,6 +104,8 @@ enum vl_source { VL_SOURCES(VL_SOURCE_ENUM, VL_SOURCE_ENUM) VL_SOURCES_NR };
  * @sum_ns:	Modulo 2^64.
  * @min_ns:	U64_MAX while nothing was recorded.
  * @max_ns:	0 while nothing was recorded.
+ * @top_ns:	Up to here a value changes no @max_ns, see vl_stats_has_room(). Of a
+ *		CPU's share only, not of a sum.
  * @buckets:	See hist.h. Their sum is the number of spans: no second counter
  *		that could disagree.
  */
@@ -111,6 +113,7 @@ struct vl_span_stats {
 	u64 sum_ns;
 	u64 min_ns;
 	u64 max_ns;
+	u64 top_ns;
 	u64 buckets[VRINGLAB_HIST_BUCKETS];
 };
 
@@ -176,7 +179,6 @@ struct vl_vring_req;
  * @ctx:	A reference is held until this is freed.
  * @role:	What it is to @vring.
  * @vring:	Which lives longer: both are freed after a grace period.
- * @told:	The last signal was seen in @wqh, ahead of all irqfds. Under its lock.
  * @fact:	A VM has it, see vm.c. Written under vl_vrings_lock.
  * @notes:	Of those who are about to signal it, see source.h.
  * @serial:	Never of another: tells whether it is the same that was seen before.
@@ -189,7 +191,6 @@ struct vl_eventfd {
 	struct eventfd_ctx *ctx;
 	enum vl_role role;
 	struct vl_vring *vring;
-	bool told;
 	bool fact;
 	unsigned long notes[VL_NOTES];
 	u64 serial;
@@ -200,6 +201,7 @@ struct vl_eventfd {
 
 /**
  * struct vl_vring - One traced virtqueue
+ * @flights:	Records; first, so that their addresses take no addition.
  * @stage:	Into @flights, NULL empty. Only xchg() to take and cmpxchg() from
  *		NULL to put, so a flight has one owner at any time.
  * @busy:	Which of @flights are in use.
@@ -210,7 +212,6 @@ struct vl_eventfd {
  * @reset_ns:	When @stats began. Under vl_vrings_lock.
  * @limit_ns:	By span: the lowest of its thresholds, S64_MAX if there is none.
  * @id:		Netlink's name for it.
- * @flights:	Records.
  * @eventfds:	By enum vl_role; NULL for none. Handlers come from the eventfd to the
  *		vring.
  * @wake_node:	Lookup by @tgid and @user_data.
@@ -232,10 +233,11 @@ struct vl_eventfd {
  * @vhost:	What vhost does on it.
  * @free_work:	Frees it, after a grace period.
  *
- * From @id on all but @stats to @flights and @vhost is constant while it is published,
+ * From @id on all but @stats to @limit_ns and @vhost is constant while it is published,
  * except that vl_vrings_lock protects @eventfds, @vq and what follows it.
  */
 struct vl_vring {
+	struct vl_flight flights[VL_FLIGHTS] ____cacheline_aligned;
 	struct vl_flight *stage[VL_STAGES] ____cacheline_aligned;
 	unsigned long busy;
 	u64 target;
@@ -245,7 +247,6 @@ struct vl_vring {
 	struct vl_stats *past;
 	u64 reset_ns;
 	s64 limit_ns[VL_SPANS];
-	struct vl_flight flights[VL_FLIGHTS];
 
 	struct vl_eventfd *eventfds[VL_ROLES];
 	struct hlist_node wake_node;
@@ -285,10 +286,23 @@ static inline void vl_path_leave(void)
 	preempt_enable_notrace();
 }
 
+/* The same under the lock of an eventfd: interrupts are off, but for PREEMPT_RT. */
+static inline void vl_path_enter_locked(void)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		vl_path_enter();
+}
+
+static inline void vl_path_leave_locked(void)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		vl_path_leave();
+}
+
 /* ctx.c */
 
 void vl_ctx_measure(struct file *file);
-void vl_ctx_seen(struct file *file);
+void vl_ctx_seen(struct file *file) __cold;
 void vl_ctx_begin(void);
 bool vl_ctx_measured(void);
 bool vl_ctx_get(struct eventfd_ctx *ctx);
@@ -312,7 +326,7 @@ struct vl_eventfd *vl_eventfd_new(struct vl_vring *vring, enum vl_role role,
 void vl_eventfd_free(struct vl_eventfd *eventfd);
 void vl_eventfd_watch(struct vl_eventfd *eventfd, struct file *file);
 void vl_eventfd_unwatch(struct vl_eventfd *eventfd);
-void vl_eventfd_signalled(struct eventfd_ctx *ctx);
+void vl_eventfd_irqfd_woken(struct vl_eventfd *eventfd, const wait_queue_entry_t *irqfd) __cold;
 void vl_eventfd_give_way(struct eventfd_ctx *ctx);
 
 /* hooks.c */
@@ -369,7 +383,7 @@ void vl_interval_exit(void);
 
 /* kvm.c */
 
-struct kvm_vcpu *vl_kvm_exit_vcpu(void);
+struct kvm_vcpu *vl_kvm_exit_vcpu(void) __cold;
 
 /* Of vring.c, which has more below. */
 extern struct mutex vl_vrings_lock;
@@ -445,7 +459,6 @@ static inline u32 vl_target_vcpu(u64 target)
 	return (u16)target;
 }
 
-void vl_pending_entry(u64 target, struct kvm_vcpu *vcpu);
 void vl_pending_abandon(u64 target);
 void vl_pending_del(struct vl_vring *vring);
 
@@ -461,7 +474,7 @@ void vl_source_forget(void);
 /* stats.c */
 
 struct vl_stats __percpu *vl_stats_alloc(void);
-void vl_stats_bounds(struct vl_span_stats __percpu *s, u64 ns);
+s64 vl_stats_span(struct vl_stats __percpu *stats, enum vringlab_span span, u64 from_ns, u64 to_ns);
 void vl_stats_clear(struct vl_stats *stats);
 void vl_stats_add(struct vl_stats *sum, const struct vl_stats *stats);
 void vl_stats_read_counters(const struct vl_vring *vring, u64 counters[VL_COUNTERS]);
@@ -528,7 +541,7 @@ struct vl_hit {
 };
 
 void vl_threshold_apply(struct vl_vring *vring);
-void vl_threshold_hit(struct vl_vring *vring, enum vringlab_span span, s64 ns, u64 now);
+void vl_threshold_hit(struct vl_vring *vring, enum vringlab_span span, s64 ns, u64 now) __cold;
 int vl_threshold_add(const struct vl_threshold_req *req, u32 *id, struct netlink_ext_ack *extack);
 int vl_threshold_del(u32 id);
 void vl_threshold_del_vring(u32 vring_id);
@@ -537,11 +550,16 @@ unsigned int vl_threshold_generation(void);
 void vl_threshold_mute(void);
 void vl_threshold_exit(void);
 
-/* After the hop's trace event: what a hit stops or keeps has it. */
+static __always_inline bool vl_threshold_is_hit(const struct vl_vring *vring,
+						enum vringlab_span span, s64 ns)
+{
+	return unlikely(ns > READ_ONCE(vring->limit_ns[span]));
+}
+
 static inline void vl_threshold_check(struct vl_vring *vring, enum vringlab_span span, s64 ns,
 				      u64 now)
 {
-	if (unlikely(ns > READ_ONCE(vring->limit_ns[span])))
+	if (vl_threshold_is_hit(vring, span, ns))
 		vl_threshold_hit(vring, span, ns, now);
 }
 
