@@ -4,11 +4,11 @@
  *
  * Taking away a struct ftrace_ops waits for RCU tasks, a tenth of a second, and
  * changing the filter of one that is in use goes through all functions of the kernel.
- * So there are two for all functions, and what comes or goes together is one change.
+ * So there are three for all functions, and what comes or goes together is one change.
  *
- * The second is for irqfd_wakeup(), which comes with each eventfd_write() of a
- * call: ftrace's trampoline calls its handler directly. In the first, who is hit
- * most is compared with first, the rest is looked up.
+ * eventfd_signal_mask() and irqfd_wakeup(), which each kick and each call of KVM's
+ * come by, have one each: ftrace's trampoline calls the handler directly. In the
+ * first, who is hit most is compared with first, the rest is looked up.
  *
  * An address is always taken out of a filter, never the filter freed before the last
  * use of its ops: on 6.1 the next use hangs.
@@ -22,8 +22,7 @@
 
 #include "hooks.h"
 
-/* Both are the kernel's own, and never go. */
-static unsigned long signal_mask_ip __ro_after_init;
+/* The kernel's own, and never goes. */
 static unsigned long write_ip __ro_after_init;
 
 /* With each kick of a guest while vrings are looked for; 0 else. */
@@ -82,9 +81,7 @@ static noinline void look_up(unsigned long ip, unsigned long parent_ip, struct f
 static void on_entry(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 		     struct ftrace_regs *fregs)
 {
-	if (ip == signal_mask_ip)
-		vl_on_eventfd_signal_mask(ip, parent_ip, ops, fregs);
-	else if (ip == write_ip)
+	if (ip == write_ip)
 		vl_on_eventfd_write(ip, parent_ip, ops, fregs);
 	else if (ip == READ_ONCE(ioeventfd_write_ip))
 		vl_on_ioeventfd_write(ip, parent_ip, ops, fregs);
@@ -99,17 +96,13 @@ static void on_entry(unsigned long ip, unsigned long parent_ip, struct ftrace_op
  * The filter holds exactly what is hooked: an ops whose filter is empty would be
  * called for every function there is.
  */
-struct set {
+static struct set {
 	struct ftrace_ops ops;
 	unsigned int nr;
-};
-
-static struct set most = {
-	.ops = { .func = on_entry, .flags = FTRACE_OPS_FL_PERMANENT },
-};
-
-static struct set alone = {
-	.ops = { .func = vl_on_irqfd_wakeup, .flags = FTRACE_OPS_FL_PERMANENT },
+} sets[] = {
+	{ .ops = { .func = on_entry, .flags = FTRACE_OPS_FL_PERMANENT } },
+	{ .ops = { .func = vl_on_eventfd_signal_mask, .flags = FTRACE_OPS_FL_PERMANENT } },
+	{ .ops = { .func = vl_on_irqfd_wakeup, .flags = FTRACE_OPS_FL_PERMANENT } },
 };
 
 static void fill_slot(const struct vl_function *f)
@@ -218,7 +211,13 @@ static void del_from_set(struct set *set, struct vl_function **functions, unsign
 
 static struct set *set_of(const struct vl_function *f)
 {
-	return f->func == alone.ops.func ? &alone : &most;
+	unsigned int i;
+
+	for (i = 1; i < ARRAY_SIZE(sets); i++)
+		if (f->func == sets[i].ops.func)
+			return &sets[i];
+
+	return &sets[0];
 }
 
 /* With those of @functions that are the set's. */
@@ -238,27 +237,32 @@ static void for_set(struct set *set, struct vl_function **functions, unsigned in
 /* None of them is hooked. What came of it is in each. */
 void vl_functions_add(struct vl_function **functions, unsigned int nr)
 {
-	for_set(&most, functions, nr, add_to_set);
-	for_set(&alone, functions, nr, add_to_set);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sets); i++)
+		for_set(&sets[i], functions, nr, add_to_set);
 }
 
 /* All of them are hooked. */
 void vl_functions_del(struct vl_function **functions, unsigned int nr)
 {
-	for_set(&alone, functions, nr, del_from_set);
-	for_set(&most, functions, nr, del_from_set);
+	unsigned int i;
+
+	for (i = ARRAY_SIZE(sets); i-- > 0;)
+		for_set(&sets[i], functions, nr, del_from_set);
 }
 
-/* Where ftrace calls from those that are hit most; 0 for absent. */
-void __init vl_functions_init(unsigned long signal_mask, unsigned long write)
+/* Where ftrace calls from eventfd_write(); 0 for absent. */
+void __init vl_functions_init(unsigned long write)
 {
-	signal_mask_ip = signal_mask;
 	write_ip = write;
 }
 
 /* Nothing is hooked. */
 void vl_functions_exit(void)
 {
-	ftrace_free_filter(&most.ops);
-	ftrace_free_filter(&alone.ops);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sets); i++)
+		ftrace_free_filter(&sets[i].ops);
 }

@@ -25,7 +25,7 @@ struct vl_function {
 	int ret;
 };
 
-void vl_functions_init(unsigned long signal_mask, unsigned long write);
+void vl_functions_init(unsigned long write);
 void vl_functions_add(struct vl_function **functions, unsigned int nr);
 void vl_functions_del(struct vl_function **functions, unsigned int nr);
 void vl_functions_exit(void);

@@ -722,8 +722,7 @@ int __init vl_hooks_init(void)
 	mutex_lock(&hooks_lock);
 	for (i = 0; i < PROBES; i++)
 		find_function(&probes[i]);
-	vl_functions_init(probes[EVENTFD_SIGNAL_MASK].function.addr,
-			  probes[EVENTFD_WRITE].function.addr);
+	vl_functions_init(probes[EVENTFD_WRITE].function.addr);
 	for_each_kernel_tracepoint(find_kernel_tracepoint, NULL);
 	mutex_unlock(&hooks_lock);
 
