@@ -43,7 +43,8 @@ static __always_inline void vl_flight_close(struct vl_vring *vring, struct vl_fl
 
 static __always_inline bool vl_stage_occupied(const struct vl_vring *vring, enum vl_stage stage)
 {
-	return READ_ONCE(vring->stage[stage]);
+	/* Racy: it may change at once, unless the caller alone fills or empties it. */
+	return data_race(vring->stage[stage]);
 }
 
 static __always_inline struct vl_flight *vl_stage_swap(struct vl_vring *vring, enum vl_stage stage,

@@ -63,7 +63,8 @@ static __always_inline bool vl_source_take_if(struct vl_eventfd *eventfd, enum v
 {
 	unsigned long note = (unsigned long)current | source;
 
-	if (unlikely(!in_task() || READ_ONCE(eventfd->notes[0]) != note))
+	/* Racy: whatever it is instead, only our own note counts. */
+	if (unlikely(!in_task() || data_race(eventfd->notes[0]) != note))
 		return false;
 
 	WRITE_ONCE(eventfd->notes[0], 0);

@@ -553,7 +553,8 @@ void vl_threshold_exit(void);
 static __always_inline bool vl_threshold_is_hit(const struct vl_vring *vring,
 						enum vringlab_span span, s64 ns)
 {
-	return unlikely(ns > READ_ONCE(vring->limit_ns[span]));
+	/* Racy: a limit that is just being set may count from the next span on. */
+	return unlikely(ns > data_race(vring->limit_ns[span]));
 }
 
 static inline void vl_threshold_check(struct vl_vring *vring, enum vringlab_span span, s64 ns,
