@@ -240,13 +240,17 @@ void vl_vhost_forget(void)
 		WRITE_ONCE(callers[i], 0);
 }
 
-/* The handler is queued: by a kick, else by vhost itself, to go on later. */
+/*
+ * The handler is queued: by a kick, else by vhost itself, to go on later. A kick does it
+ * inside its signal, through as many functions as the compiler has left; the caller
+ * counts where an eventfd that was kicked before is polled for the first time.
+ */
 void vl_on_vhost_queue(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 		       struct ftrace_regs *fregs)
 {
 	struct vl_vring *vring;
 
-	if (is_wakeup(parent_ip))
+	if (current->in_eventfd || is_wakeup(parent_ip))
 		return;
 
 	vl_path_enter();
