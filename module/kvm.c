@@ -167,10 +167,10 @@ void vl_on_irqfd_wakeup(unsigned long ip, unsigned long parent_ip, struct ftrace
 		return;
 
 	vl_path_enter_locked();
-	if (unlikely(READ_ONCE(vl_discover_on)))
-		vl_found_irqfd_hit(irqfd->kvm, irqfd->gsi, irqfd->eventfd);
 	note_irqfd(irqfd);
 	eventfd = vl_lookup_eventfd(irqfd->eventfd);
+	if (unlikely(READ_ONCE(vl_discover_on)) && !(eventfd && READ_ONCE(eventfd->fact)))
+		vl_found_irqfd_hit(irqfd->kvm, irqfd->gsi, irqfd->eventfd);
 	if (eventfd)
 		irqfd_signalled(eventfd, irqfd);
 	vl_path_leave_locked();
