@@ -129,21 +129,21 @@ void vl_eventfd_give_way(struct eventfd_ctx *ctx)
 	vl_path_leave();
 }
 
-static __always_inline void signalling(struct eventfd_ctx *ctx, unsigned long caller)
+static __always_inline void signalling(struct eventfd_ctx *ctx, unsigned long caller, bool kernel)
 {
 	struct vl_eventfd *eventfd;
 
 	vl_path_enter();
 	eventfd = vl_lookup_eventfd(ctx);
 	if (eventfd)
-		vl_source_note(eventfd, caller);
+		vl_source_note(eventfd, caller, kernel);
 	vl_path_leave();
 }
 
 void vl_on_eventfd_signal_mask(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			       struct ftrace_regs *fregs)
 {
-	signalling((void *)vl_ftrace_arg(fregs, 0), parent_ip);
+	signalling((void *)vl_ftrace_arg(fregs, 0), parent_ip, true);
 }
 
 void vl_on_eventfd_write(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
@@ -153,7 +153,7 @@ void vl_on_eventfd_write(unsigned long ip, unsigned long parent_ip, struct ftrac
 
 	if (unlikely(READ_ONCE(vl_discover_on)))
 		vl_ctx_seen(file);
-	signalling(file->private_data, parent_ip);
+	signalling(file->private_data, parent_ip, false);
 }
 
 struct watch {

@@ -10,6 +10,7 @@
 #include <linux/string.h>
 
 unsigned long vl_sources[1 << VL_SOURCES_BITS];
+unsigned long vl_source_kvm_ip;
 
 /* kallsyms prints "name+0x1/0x2 [module]". */
 static noinline enum vl_source classify(unsigned long ip)
@@ -46,6 +47,8 @@ static enum vl_source source_of(unsigned long ip)
 
 	source = classify(ip);
 	WRITE_ONCE(*word, vl_source_word(ip, source));
+	if (source == VL_SOURCE_KVM && !READ_ONCE(vl_source_kvm_ip))
+		WRITE_ONCE(vl_source_kvm_ip, ip);
 	return source;
 }
 
@@ -59,6 +62,7 @@ void vl_source_forget(void)
 
 	for (i = 0; i < ARRAY_SIZE(vl_sources); i++)
 		WRITE_ONCE(vl_sources[i], 0);
+	WRITE_ONCE(vl_source_kvm_ip, 0);
 }
 
 /* A task, and each interrupt on top of it, signals one eventfd at a time. */

@@ -29,6 +29,12 @@
 
 extern unsigned long vl_sources[1 << VL_SOURCES_BITS];
 
+/*
+ * The first of KVM's that was looked up, nearly always ioeventfd_write()'s, so that the
+ * kicks of guests need no look. 0 while there is none.
+ */
+extern unsigned long vl_source_kvm_ip;
+
 static inline unsigned long vl_source_word(unsigned long ip, enum vl_source source)
 {
 	return ip << VL_SOURCE_BITS | source;
@@ -43,18 +49,37 @@ static inline unsigned long vl_source_word(unsigned long ip, enum vl_source sour
 void vl_source_note_more(struct vl_eventfd *eventfd, unsigned long ip) __cold;
 enum vl_source vl_source_take_more(struct vl_eventfd *eventfd) __cold;
 
+/* No source if it is not known. */
+static __always_inline unsigned long vl_source_look_up(unsigned long ip)
+{
+	return READ_ONCE(vl_sources[hash_long(ip, VL_SOURCES_BITS)]) - vl_source_word(ip, 0);
+}
+
+static __always_inline bool vl_source_try_note(struct vl_eventfd *eventfd, unsigned long source)
+{
+	unsigned long none = 0;
+
+	return in_task() && source < 1UL << VL_SOURCE_BITS &&
+	       try_cmpxchg(&eventfd->notes[0], &none, (unsigned long)current | source);
+}
+
 /**
  * vl_source_note() - Somebody is about to signal an eventfd
  * @eventfd:	Which.
  * @ip:		Where the function that signals it returns to.
+ * @kernel:	That is kernel code, not a writer's.
  */
-static __always_inline void vl_source_note(struct vl_eventfd *eventfd, unsigned long ip)
+static __always_inline void vl_source_note(struct vl_eventfd *eventfd, unsigned long ip,
+					   bool kernel)
 {
-	unsigned long word = READ_ONCE(vl_sources[hash_long(ip, VL_SOURCES_BITS)]);
-	unsigned long source = word - vl_source_word(ip, 0), none = 0;
+	bool noted;
 
-	if (unlikely(!in_task() || source >= 1UL << VL_SOURCE_BITS ||
-		     !try_cmpxchg(&eventfd->notes[0], &none, (unsigned long)current | source)))
+	/* Racy: one that is just being learnt or forgotten is looked up. */
+	if (kernel && likely(ip == data_race(vl_source_kvm_ip)))
+		noted = vl_source_try_note(eventfd, VL_SOURCE_KVM);
+	else
+		noted = vl_source_try_note(eventfd, vl_source_look_up(ip));
+	if (unlikely(!noted))
 		vl_source_note_more(eventfd, ip);
 }
 
