@@ -9,7 +9,7 @@ attach_runs=3
 
 bench_attach()
 {
-	local kernel=$1 entry out name limit line status reason module names=()
+	local kernel=$1 entry out name limit reason module names=()
 
 	for entry in "${attach_parts[@]}"; do
 		read -r name limit <<<"$entry"
@@ -28,13 +28,5 @@ bench_attach()
 	out=$("$src/scripts/vm" --kernel "$kernel" --icount --timeout 600 --rw "$build" -- \
 		sh -c 'modprobe -a vhost_net vhost_vsock vhost_scsi; exec "$@"' sh \
 		"$bin/bench-attach" "$module" "$attach_runs" 2>>"$log")
-	status=$?
-	for name in "${names[@]}"; do
-		while read -r line; do
-			emit pair "attach-$kernel-$name" "${line% *}" "${line#* }"
-		done < <(awk -F '\t' -v name="$name" '$2 == name { print $3, $4 }' <<<"$out")
-		[ "$status" -eq 0 ] ||
-			emit fail "attach-$kernel-$name" \
-				"exit status $status of scripts/vm; see $log"
-	done
+	emit_parts "attach-$kernel" "$out" $? "${names[@]}"
 }

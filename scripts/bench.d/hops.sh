@@ -42,22 +42,31 @@ prepare_hops()
 	[ -e "$module" ] || reason="no module for $release: the end of $log says why"
 }
 
+# emit_parts PREFIX OUT STATUS NAME...: of what a program in a VM has printed, the pairs
+# of each NAME, and how the VM ended, as PREFIX-NAME
+emit_parts()
+{
+	local prefix=$1 out=$2 status=$3 name line
+
+	shift 3
+	for name; do
+		while read -r line; do
+			emit pair "$prefix-$name" "${line% *}" "${line#* }"
+		done < <(awk -F '\t' -v name="$name" '$2 == name { print $3, $4 }' <<<"$out")
+		[ "$status" -eq 0 ] ||
+			emit fail "$prefix-$name" "exit status $status of scripts/vm; see $log"
+	done
+}
+
 # Counts them, and tells bench-report of those that are wanted.
 count_hops()
 {
-	local kernel=$1 out name line status
+	local kernel=$1 out
 
 	shift
 	out=$("$src/scripts/vm" --kernel "$kernel" --icount --timeout 600 --rw "$build" -- \
 		"$bin/bench-hops" "$module" "$hop_runs" 2>>"$log")
-	status=$?
-	for name; do
-		while read -r line; do
-			emit pair "hop-$kernel-$name" "${line% *}" "${line#* }"
-		done < <(awk -F '\t' -v name="$name" '$2 == name { print $3, $4 }' <<<"$out")
-		[ "$status" -eq 0 ] ||
-			emit fail "hop-$kernel-$name" "exit status $status of scripts/vm; see $log"
-	done
+	emit_parts "hop-$kernel" "$out" $? "$@"
 }
 
 bench_hops()

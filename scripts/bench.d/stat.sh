@@ -9,7 +9,7 @@ stat_runs=3
 
 bench_stat()
 {
-	local kernel=$1 out part line status names=()
+	local kernel=$1 out part names=()
 
 	for part in "${stat_parts[@]}"; do
 		declare_entry "all-$kernel-$part" ns 1.00 "limit: 50 ms, at one instruction a ns"
@@ -24,12 +24,5 @@ bench_stat()
 	fi
 	out=$("$src/scripts/vm" --kernel "$kernel" --icount --timeout 600 --rw "$build" -- \
 		"$bin/bench-stat" "$module" "$vringlab" "$stat_runs" 2>>"$log")
-	status=$?
-	for part in "${names[@]}"; do
-		while read -r line; do
-			emit pair "all-$kernel-$part" "${line% *}" "${line#* }"
-		done < <(awk -F '\t' -v name="$part" '$2 == name { print $3, $4 }' <<<"$out")
-		[ "$status" -eq 0 ] ||
-			emit fail "all-$kernel-$part" "exit status $status of scripts/vm; see $log"
-	done
+	emit_parts "all-$kernel" "$out" $? "${names[@]}"
 }
