@@ -6,6 +6,7 @@
 # kernel would take or not.
 
 . "$(dirname "$0")/../lib/ktap.sh"
+. "$(dirname "$0")/../lib/doctor.sh"
 
 [ "$(id -u)" -eq 0 ] || skip_all "loads a module: run as root"
 [ -n "${VRINGLAB_KO:-}" ] || skip_all "no module: set VRINGLAB_KO=, or use scripts/check"
@@ -23,26 +24,6 @@ doctor()
 {
 	run "$vringlab" doctor
 	is_empty "$tmp/err"
-}
-
-# state_of CHECK: in the table that was printed last
-state_of()
-{
-	awk -v check="$1" '$2 == check { print $1 }' "$tmp/out"
-}
-
-# are STATE CHECK...
-are()
-{
-	local state=$1 check
-
-	shift
-	for check; do
-		[ "$(state_of "$check")" = "$state" ] || {
-			echo "$check is '$(state_of "$check")', not '$state'"
-			return 1
-		}
-	done
 }
 
 # What is hooked and for what, in the table that was printed last, without the state

@@ -6,6 +6,7 @@
 # to be another one, its files are replaced in a mount namespace.
 
 . "$(dirname "$0")/../lib/ktap.sh"
+. "$(dirname "$0")/../lib/doctor.sh"
 
 [ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
 [ ! -e /sys/module/vringlab ] || skip_all "vringlab is loaded: rmmod vringlab"
@@ -32,26 +33,6 @@ help_goes_to_stdout()
 {
 	run "$vringlab" doctor --help
 	[ "$status" -eq 0 ] && is_empty "$tmp/err" && grep -q -- --json "$tmp/out"
-}
-
-# state_of CHECK: in the table that was printed last
-state_of()
-{
-	awk -v check="$1" '$2 == check { print $1 }' "$tmp/out"
-}
-
-# are STATE CHECK...
-are()
-{
-	local state=$1 check
-
-	shift
-	for check; do
-		[ "$(state_of "$check")" = "$state" ] || {
-			echo "$check is '$(state_of "$check")', not '$state'"
-			return 1
-		}
-	done
 }
 
 # advice_of CHECK: its costs and cure
