@@ -86,8 +86,8 @@ start_guest()
 {
 	mkfifo "$tmp/console.in" "$tmp/console.out"
 	exec 3<>"$tmp/console.in" 4<>"$tmp/console.out"
-	in_network "$qemu" -accel kvm -cpu host,xsave=off -no-reboot -M q35 -nodefaults -no-user-config -display none \
-		-m 256M -kernel "$kernel" -initrd "$tmp/initramfs" \
+	in_network "$qemu" -accel kvm -cpu host,xsave=off -no-reboot -M q35 -nodefaults \
+		-no-user-config -display none -m 256M -kernel "$kernel" -initrd "$tmp/initramfs" \
 		-append "console=ttyS0 loglevel=1 ipv6.disable=1 panic=-1 cryptomgr.notests \
 			tsc=reliable no_timer_check" \
 		-chardev "pipe,id=c,path=$tmp/console" -serial chardev:c \
