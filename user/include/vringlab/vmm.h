@@ -88,6 +88,15 @@ int vmm_memory_add(struct vmm *vm, uint64_t gpa, uint64_t size, const struct vmm
 		   struct vl_err *err);
 
 /**
+ * vmm_memory_get() - One piece after the other
+ * @vm:		VM.
+ * @i:		From 0.
+ *
+ * Return: the piece, or NULL behind the last one.
+ */
+const struct vmm_memory *vmm_memory_get(const struct vmm *vm, unsigned int i);
+
+/**
  * vmm_memory_at() - Find a range of guest memory
  * @vm:		VM.
  * @gpa:	Start.
@@ -190,7 +199,7 @@ int vmm_ioeventfd_detach(struct vmm *vm, const struct vmm_ioeventfd *io, struct 
  * * %-EINVAL - bad @apic_id or @vector, or there is no irqchip
  * * %-EBADF - @fd is not a descriptor
  * * %-EBUSY - the eventfd is an irqfd already
- * * %-ENOSPC - all routes are used
+ * * %-ENOSPC - VMM_GSI_MSI_MAX routes are there (vmm_gsi.h)
  */
 int vmm_irqfd_attach(struct vmm *vm, int fd, unsigned int apic_id, unsigned int vector,
 		     unsigned int *gsi, struct vl_err *err);

@@ -15,22 +15,37 @@
 
 #include <vringlab/err.h>
 #include <vringlab/vmm.h>
+#include <vringlab/vmm_bus.h>
 #include <vringlab/vmm_vcpu.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* GSI routes that one VM of ours may have. */
-#define VMM_ROUTES_MAX 16u
+struct vmm_ranges {
+	unsigned int nr;
+	struct vmm_range range[VMM_RANGES_MAX];
+};
+
+/* A GSI beyond the pins, and the message that it is routed to. */
+struct vmm_msi {
+	bool used;
+	bool routed;
+	uint32_t data;
+	uint64_t address;
+};
 
 struct vmm {
 	int kvm_fd;
 	int vm_fd;
 	size_t run_size;
 	bool has_irqchip;
+	bool has_pins; /* of an IOAPIC and two PICs in the kernel */
 	unsigned int nr_memory;
 	struct vmm_memory memory[VMM_MEMORY_MAX];
-	unsigned int nr_routes;
-	struct kvm_irq_routing_entry routes[VMM_ROUTES_MAX];
+	pthread_mutex_t gsi_lock;
+	unsigned int nr_msis;
+	struct vmm_msi *msis;
+	pthread_rwlock_t bus_lock;
+	struct vmm_ranges bus[VMM_BUS_MMIO + 1];
 };
 
 struct vmm_vcpu {

@@ -26,6 +26,7 @@ static const struct {
 	{ KVM_GET_VCPU_MMAP_SIZE, "KVM_GET_VCPU_MMAP_SIZE" },
 	{ KVM_IOEVENTFD, "KVM_IOEVENTFD" },
 	{ KVM_IRQFD, "KVM_IRQFD" },
+	{ KVM_IRQ_LINE, "KVM_IRQ_LINE" },
 	{ KVM_RUN, "KVM_RUN" },
 	{ KVM_SET_CPUID2, "KVM_SET_CPUID2" },
 	{ KVM_SET_GSI_ROUTING, "KVM_SET_GSI_ROUTING" },
@@ -33,6 +34,7 @@ static const struct {
 	{ KVM_SET_SREGS, "KVM_SET_SREGS" },
 	{ KVM_SET_TSS_ADDR, "KVM_SET_TSS_ADDR" },
 	{ KVM_SET_USER_MEMORY_REGION, "KVM_SET_USER_MEMORY_REGION" },
+	{ KVM_SIGNAL_MSI, "KVM_SIGNAL_MSI" },
 };
 
 /* The first row that fits wins; request 0 fits every one. */

@@ -42,7 +42,9 @@ int vmm_irqchip_create(struct vmm *vm, enum vmm_irqchip kind, struct vl_err *err
 	int ret;
 
 	ret = kind == VMM_IRQCHIP_PC ? create_pc(vm, err) : create_lapic(vm, err);
-	if (!ret)
-		vm->has_irqchip = true;
-	return ret;
+	if (ret)
+		return ret;
+	vm->has_irqchip = true;
+	vm->has_pins = kind == VMM_IRQCHIP_PC;
+	return 0;
 }

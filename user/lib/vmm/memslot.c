@@ -86,6 +86,11 @@ out_close:
 	return ret;
 }
 
+const struct vmm_memory *vmm_memory_get(const struct vmm *vm, unsigned int i)
+{
+	return i < vm->nr_memory ? &vm->memory[i] : NULL;
+}
+
 void *vmm_memory_at(const struct vmm *vm, uint64_t gpa, uint64_t len)
 {
 	for (unsigned int i = 0; len && i < vm->nr_memory; i++) {

@@ -88,6 +88,8 @@ int vmm_create(struct vmm **vm, const char *kvm_path, struct vl_err *err)
 	new = calloc(1, sizeof(*new));
 	if (!new)
 		return vl_err_set(err, -ENOMEM, "no memory for a VM");
+	pthread_mutex_init(&new->gsi_lock, NULL);
+	pthread_rwlock_init(&new->bus_lock, NULL);
 	new->vm_fd = -1;
 	new->kvm_fd = open_kvm(path, err);
 	ret = new->kvm_fd;
@@ -118,6 +120,9 @@ void vmm_destroy(struct vmm *vm)
 		vl_fd_close(&vm->memory[i].fd);
 	}
 	vl_fd_close(&vm->kvm_fd);
+	pthread_rwlock_destroy(&vm->bus_lock);
+	pthread_mutex_destroy(&vm->gsi_lock);
+	free(vm->msis);
 	free(vm);
 }
 
