@@ -91,8 +91,8 @@ static struct vl_hit *hit_open(void)
 {
 	unsigned int bit;
 
-	for_each_clear_bit(bit, hits_busy, HITS)
-		if (!test_and_set_bit(bit, hits_busy))
+	for (bit = 0; bit < HITS; bit++)
+		if (!test_bit(bit, hits_busy) && !test_and_set_bit(bit, hits_busy))
 			return &hits[bit];
 
 	return NULL;

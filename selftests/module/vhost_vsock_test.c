@@ -202,7 +202,9 @@ TEST_F_TIMEOUT(vsock, a_stream_from_the_host_is_counted_without_a_kick, SLOW)
 	EXPECT_EQ((uint64_t)self->received, T_CNT(&self->s, TAKEN));
 	EXPECT_LE(1u + ROUNDS, self->received);
 	EXPECT_EQ(kicks, T_CNT(&self->s, KICKS));
-	EXPECT_LE((uint64_t)1 + ROUNDS, T_CNT(&self->s, NOTIFIES));
+	/* One that comes before the driver was notified of the one before shares that. */
+	EXPECT_LE(1u, T_CNT(&self->s, NOTIFIES));
+	EXPECT_GE((uint64_t)self->received, T_CNT(&self->s, NOTIFIES));
 }
 
 TEST_F_TIMEOUT(vsock, a_device_closed_with_a_stream_on_it_goes_with_its_vrings, SLOW)
