@@ -63,8 +63,8 @@ start_testpmd()
 
 	tail -f /dev/null | "$peer" -l 0-1 "${memory[@]}" --no-pci --no-telemetry --no-shconf \
 		--log-level='pmd.net.virtio*:info' \
-		--vdev="net_virtio_user0,path=$tmp/a,$vdev" \
-		--vdev="net_virtio_user1,path=$tmp/b,$vdev" \
+		--vdev="net_driver_user0,path=$tmp/a,$vdev" \
+		--vdev="net_driver_user1,path=$tmp/b,$vdev" \
 		-- --auto-start --forward-mode=io --rxq="$pairs" --txq="$pairs" \
 		--total-num-mbufs=8192 >"$tmp/testpmd" 2>&1 &
 	pids+=("$!")

@@ -131,6 +131,19 @@ int loop_rw_fallocate(struct loop_rw *rw, const struct loop_rw_file *file, int m
 void loop_rw_cancel(struct loop_rw *rw);
 
 /**
+ * loop_rw_wait() - Wait for a request, inside of a handler
+ * @loop:	Loop.
+ *
+ * Handlers of requests run inside, and no others: what else completes is handled when
+ * the loop goes on. For the end of what is in flight, which has to be there before the
+ * handler returns; everything else on the loop waits for it.
+ *
+ * Return: 0 when at least one is over, %-ENODATA if none is in flight, or a negative
+ * errno of io_uring_enter(2).
+ */
+int loop_rw_wait(struct loop *loop);
+
+/**
  * loop_round() - How often has the loop waited?
  * @loop:	Loop.
  *

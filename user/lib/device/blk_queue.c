@@ -288,4 +288,6 @@ void blk_queue_cancel(struct blk_queue *queue)
 	blk_bounce_cancel(queue);
 	for (unsigned int i = 0; i < queue->nr; i++)
 		loop_rw_cancel(&queue->requests[i].rw);
+	if (queue->q)
+		give_back(queue);
 }

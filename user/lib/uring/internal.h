@@ -22,6 +22,29 @@ struct loop_slot {
 	uint32_t generation;
 };
 
+/* Completions that are taken off together. */
+#define LOOP_BATCH 16u
+
+/**
+ * struct loop_taken - Completions that were taken off, and are not handled yet
+ * @batch:	Of loop_dispatch().
+ * @at:		Next of @batch.
+ * @nr:		Of @batch.
+ * @put_off:	Those that loop_rw_wait() has met, for later.
+ * @nr_put_off:	Their number.
+ * @size:	Entries of @put_off.
+ * @later:	Handles them.
+ */
+struct loop_taken {
+	struct io_uring_cqe batch[LOOP_BATCH];
+	unsigned int at;
+	unsigned int nr;
+	struct io_uring_cqe *put_off;
+	unsigned int nr_put_off;
+	unsigned int size;
+	struct loop_task later;
+};
+
 /* Busy polling. */
 struct loop_spin {
 	bool on;
@@ -46,6 +69,8 @@ struct loop {
 	/* struct loop_rw in flight */
 	unsigned int nr_rw;
 	uint64_t rounds;
+
+	struct loop_taken taken;
 
 	/* fixed files: the fd registered at each index, -1 for none */
 	int *files;
@@ -127,6 +152,7 @@ void loop_flush(struct loop *loop);
 int loop_enter(struct loop *loop, uint64_t deadline_ns);
 int loop_handle(struct loop *loop, uint64_t deadline_ns, int ret);
 int loop_wait(struct loop *loop, uint64_t deadline_ns);
+unsigned int loop_take(struct loop *loop, struct io_uring_cqe *batch, unsigned int nr);
 bool loop_poll_now(struct loop *loop);
 
 /* spin.c */
@@ -144,6 +170,10 @@ void loop_op_remove_all(struct loop *loop);
 
 /* rw.c */
 void loop_rw_complete(struct loop *loop, uint64_t user_data, int res);
+
+/* rw_wait.c */
+void loop_rw_wait_init(struct loop *loop);
+void loop_rw_wait_exit(struct loop *loop);
 
 /* file.c */
 void loop_files_init(struct loop *loop);

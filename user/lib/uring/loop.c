@@ -116,6 +116,7 @@ int loop_create(struct loop **loop, struct vl_err *err)
 	if (!l)
 		return vl_err_set(err, -ENOMEM, "cannot create an event loop: out of memory");
 	l->tasks_tail = &l->tasks;
+	loop_rw_wait_init(l);
 	l->signal_fd = -1;
 	ret = loop_id_get(&l->id);
 	if (ret) {
@@ -148,6 +149,7 @@ void loop_destroy(struct loop *loop)
 	loop->tasks = NULL;
 	loop->tasks_tail = &loop->tasks;
 	loop_op_remove_all(loop);
+	loop_rw_wait_exit(loop);
 	while ((loop->nr_ops || loop->nr_rw) && !loop_wait(loop, deadline_ns))
 		;
 	loop_files_exit(loop);
@@ -185,17 +187,20 @@ void loop_flush(struct loop *loop)
 	} while (ret > 0 || ret == -EINTR);
 }
 
-/* Completions that are taken off together. */
-#define BATCH 16u
-
-/* A handler may submit, and a full queue would overflow: taken off before it runs. */
-static unsigned int take_batch(struct loop *loop, struct io_uring_cqe *batch, unsigned int nr)
+/*
+ * A handler may submit, and a full queue would overflow: taken off before it runs.
+ * Returns how many of @nr there were, at most LOOP_BATCH.
+ */
+unsigned int loop_take(struct loop *loop, struct io_uring_cqe *batch, unsigned int nr)
 {
 	const struct io_uring_cq *cq = &loop->ring.cq;
+	unsigned int ready = io_uring_cq_ready(&loop->ring);
 	unsigned int head = *cq->khead;
 
-	if (nr > BATCH)
-		nr = BATCH;
+	if (nr > ready)
+		nr = ready;
+	if (nr > LOOP_BATCH)
+		nr = LOOP_BATCH;
 	for (unsigned int i = 0; i < nr; i++)
 		batch[i] = cq->cqes[(head + i) & loop->cq_mask];
 	io_uring_cq_advance(&loop->ring, nr);
@@ -206,12 +211,19 @@ static unsigned int take_batch(struct loop *loop, struct io_uring_cqe *batch, un
 static unsigned int loop_dispatch(struct loop *loop)
 {
 	unsigned int ready = io_uring_cq_ready(&loop->ring);
-	struct io_uring_cqe batch[BATCH];
+	struct loop_taken *taken = &loop->taken;
 
 	for (unsigned int left = ready, nr; left; left -= nr) {
-		nr = take_batch(loop, batch, left);
-		for (unsigned int i = 0; i < nr; i++)
-			loop_op_complete(loop, batch[i].user_data, batch[i].res, batch[i].flags);
+		nr = loop_take(loop, taken->batch, left);
+		/* a handler that waited for its files has taken them */
+		if (!nr)
+			break;
+		taken->nr = nr;
+		for (taken->at = 0; taken->at < nr;) {
+			const struct io_uring_cqe *cqe = &taken->batch[taken->at++];
+
+			loop_op_complete(loop, cqe->user_data, cqe->res, cqe->flags);
+		}
 	}
 	return ready;
 }
