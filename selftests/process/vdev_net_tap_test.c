@@ -587,7 +587,7 @@ TEST_F(tap, that_cannot_be_configured_leaves_nothing_open)
 {
 	const struct vdev_net_config wrong[] = {
 		{ .num_pairs = 1, .tap = "vl1", .address = "nowhere" },
-		{ .num_pairs = 1, .tap = "vl1", .bridge = "none" },
+		{ .num_pairs = 1, .tap = "vl1", .bridge = "lo" },
 	};
 	struct rtnl_link link;
 	struct vdev *vdev;

@@ -180,6 +180,18 @@ int rtnl_addr_parse(const char *text, struct rtnl_addr *addr);
 int rtnl_addr_add(struct rtnl *rtnl, const char *name, const struct rtnl_addr *addr,
 		  struct vl_err *err);
 
+/**
+ * rtnl_addr_del() - Take an address from an interface
+ * @rtnl:	Socket.
+ * @name:	Of the interface.
+ * @addr:	Address.
+ * @err:	What went wrong.
+ *
+ * Return: 0, or %-EADDRNOTAVAIL if it does not have it.
+ */
+int rtnl_addr_del(struct rtnl *rtnl, const char *name, const struct rtnl_addr *addr,
+		  struct vl_err *err);
+
 /* As many as the kernel gives a tap: MAX_TAP_QUEUES of drivers/net/tun.c. */
 #define TAP_QUEUES_MAX 256u
 
@@ -231,5 +243,70 @@ int tap_set_header(int fd, int len);
  * Return: 0, or %-EINVAL for a tap with a single queue.
  */
 int tap_set_queue(int fd, bool on);
+
+/**
+ * tap_offloads() - Which TUN_F_* let a driver have what it can take
+ * @features:	Virtio feature bits of a net device, as negotiated.
+ */
+unsigned int tap_offloads(uint64_t features);
+
+/**
+ * struct tap_setup - How a tap is to be
+ * @bridge:	Bridge to put it into, made if it is not there; or NULL.
+ * @address:	"ADDRESS/PREFIX" for the bridge, and without one for the tap; or NULL.
+ * @mtu:	MTU, 0 for what it has.
+ */
+struct tap_setup {
+	const char *bridge;
+	const char *address;
+	uint32_t mtu;
+};
+
+/**
+ * struct tap_undo - What was changed
+ * @rtnl:	Socket, NULL if there is nothing to undo.
+ * @name:	Of the tap.
+ * @mtu:	That it has now.
+ * @existed:	The tap did, and has to be as it was.
+ * @was:	What it was then.
+ * @bridge:	That it was put into, or empty.
+ * @bridge_made: It was not there.
+ * @addressed:	@address was added.
+ * @address:	To the bridge or the tap.
+ */
+struct tap_undo {
+	struct rtnl *rtnl;
+	char name[IFNAMSIZ];
+	uint32_t mtu;
+	bool existed;
+	struct rtnl_link was;
+	char bridge[IFNAMSIZ];
+	bool bridge_made;
+	bool addressed;
+	struct rtnl_addr address;
+};
+
+/**
+ * tap_open_set_up() - Open a tap, configure it, and set it up
+ * @name:	As for tap_open().
+ * @fds:	As for tap_open().
+ * @nr:		As for tap_open().
+ * @setup:	How it is to be. What is so already is not touched: a tap's owner need not
+ *		be privileged.
+ * @undo:	Set on success only; for tap_undo().
+ * @err:	What went wrong.
+ *
+ * Return: as tap_open() and those of rtnetlink; nothing has changed on failure.
+ */
+int tap_open_set_up(char name[IFNAMSIZ], int *fds, unsigned int nr, const struct tap_setup *setup,
+		    struct tap_undo *undo, struct vl_err *err);
+
+/**
+ * tap_undo() - Have everything as it was
+ * @undo:	From tap_open_set_up(), or zeroed; is zeroed.
+ *
+ * As far as the privileges that are left allow. Before the tap's fds are closed.
+ */
+void tap_undo(struct tap_undo *undo);
 
 #endif /* VRINGLAB_LINK_H */

@@ -24,6 +24,7 @@
 #include <linux/if_ether.h>
 #include <linux/virtio_net.h>
 
+#include <vringlab/link.h>
 #include <vringlab/loop.h>
 #include <vringlab/vdev_net.h>
 #include <vringlab/virtio_device.h>
@@ -111,6 +112,7 @@ struct net_pair {
  * @loop:	Loop.
  * @is_tap:	Not a null device.
  * @name:	Of the tap.
+ * @undo:	What becomes of it in the end.
  * @link_up:	As the driver is told.
  * @has_mac:	@mac is told to the driver.
  * @mac:	Its.
@@ -132,6 +134,7 @@ struct net {
 	struct loop *loop;
 	bool is_tap;
 	char name[IFNAMSIZ];
+	struct tap_undo undo;
 	bool link_up;
 	bool has_mac;
 	uint8_t mac[ETH_ALEN];

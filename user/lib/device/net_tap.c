@@ -16,46 +16,24 @@
 
 #include "net.h"
 
-static int set_address(const struct net *net, struct rtnl *rtnl, const char *text,
-		       struct vl_err *err)
+int net_tap_open(struct net *net, const struct vdev_net_config *config, struct vl_err *err)
 {
-	struct rtnl_addr addr;
+	const struct tap_setup setup = {
+		.bridge = config->bridge,
+		.address = config->address,
+		.mtu = config->mtu,
+	};
+	int fds[VDEV_NET_PAIRS_MAX];
 	int ret;
 
-	if (rtnl_addr_parse(text, &addr))
-		return vl_err_set(err, -EINVAL, "'%s' is no address with a prefix length", text);
-	ret = rtnl_addr_add(rtnl, net->name, &addr, err);
-	return ret == -EEXIST ? 0 : ret;
-}
-
-/* Only what is not so already: a tap's owner need not be privileged. */
-static int configure(struct net *net, struct rtnl *rtnl, const struct vdev_net_config *config,
-		     struct vl_err *err)
-{
-	struct rtnl_link link;
-	int ret = rtnl_link_get(rtnl, net->name, &link, err);
-
+	if (strlen(config->tap) >= sizeof(net->name))
+		return vl_err_set(err, -EINVAL, "a tap's name has at most %zu characters",
+				  sizeof(net->name) - 1);
+	strcpy(net->name, config->tap);
+	ret = tap_open_set_up(net->name, fds, net->num_pairs, &setup, &net->undo, err);
 	if (ret)
 		return ret;
-	if (config->mtu && link.mtu != config->mtu)
-		ret = rtnl_link_set_mtu(rtnl, net->name, config->mtu, err);
-	net->mtu = config->mtu ? config->mtu : link.mtu;
-	if (!ret && config->bridge)
-		ret = rtnl_link_set_master(rtnl, net->name, config->bridge, err);
-	if (!ret && config->address)
-		ret = set_address(net, rtnl, config->address, err);
-	if (!ret && !(link.flags & IFF_UP))
-		ret = rtnl_link_set_up(rtnl, net->name, true, err);
-	return ret;
-}
-
-static int open_queues(struct net *net, struct vl_err *err)
-{
-	int fds[VDEV_NET_PAIRS_MAX];
-	int ret = tap_open(net->name, fds, net->num_pairs, err);
-
-	if (ret)
-		return ret;
+	net->mtu = net->undo.mtu;
 	for (unsigned int i = 0; i < net->num_pairs; i++) {
 		net->pairs[i].fd = fds[i];
 		net->pairs[i].attached = true;
@@ -64,30 +42,9 @@ static int open_queues(struct net *net, struct vl_err *err)
 	return 0;
 }
 
-int net_tap_open(struct net *net, const struct vdev_net_config *config, struct vl_err *err)
-{
-	struct rtnl *rtnl;
-	int ret;
-
-	if (strlen(config->tap) >= sizeof(net->name))
-		return vl_err_set(err, -EINVAL, "a tap's name has at most %zu characters",
-				  sizeof(net->name) - 1);
-	strcpy(net->name, config->tap);
-	ret = open_queues(net, err);
-	if (ret)
-		return ret;
-	ret = rtnl_open(&rtnl, err);
-	if (!ret) {
-		ret = configure(net, rtnl, config, err);
-		rtnl_close(rtnl);
-	}
-	if (ret)
-		net_tap_close(net);
-	return ret;
-}
-
 void net_tap_close(struct net *net)
 {
+	tap_undo(&net->undo);
 	for (unsigned int i = 0; i < net->num_pairs; i++) {
 		loop_op_remove(&net->pairs[i].readable);
 		loop_op_remove(&net->pairs[i].writable);
@@ -99,19 +56,10 @@ void net_tap_close(struct net *net)
 /* The driver's features are what it can take from the tap. */
 void net_tap_use_features(struct net *net)
 {
-	unsigned int offload = 0;
 	int fd = net->pairs[0].fd;
 
-	if (net_has(net, VIRTIO_NET_F_GUEST_CSUM))
-		offload |= TUN_F_CSUM;
-	if (net_has(net, VIRTIO_NET_F_GUEST_TSO4))
-		offload |= TUN_F_TSO4;
-	if (net_has(net, VIRTIO_NET_F_GUEST_TSO6))
-		offload |= TUN_F_TSO6;
-	if (net_has(net, VIRTIO_NET_F_GUEST_ECN) && offload & (TUN_F_TSO4 | TUN_F_TSO6))
-		offload |= TUN_F_TSO_ECN;
 	/* a tap that knows nothing of it sends what anybody can take */
-	tap_set_offload(fd, offload);
+	tap_set_offload(fd, tap_offloads(net->features));
 	tap_set_header(fd, net->hdr_len);
 }
 

@@ -113,3 +113,23 @@ int tap_set_queue(int fd, bool on)
 
 	return ioctl(fd, TUNSETQUEUE, &ifr) < 0 ? -errno : 0;
 }
+
+unsigned int tap_offloads(uint64_t features)
+{
+	static const struct {
+		unsigned int bit;
+		unsigned int offload;
+	} map[] = {
+		{ VIRTIO_NET_F_GUEST_CSUM, TUN_F_CSUM },
+		{ VIRTIO_NET_F_GUEST_TSO4, TUN_F_TSO4 },
+		{ VIRTIO_NET_F_GUEST_TSO6, TUN_F_TSO6 },
+	};
+	unsigned int offloads = 0;
+
+	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++)
+		if (features >> map[i].bit & 1)
+			offloads |= map[i].offload;
+	if (features >> VIRTIO_NET_F_GUEST_ECN & 1 && offloads & (TUN_F_TSO4 | TUN_F_TSO6))
+		offloads |= TUN_F_TSO_ECN;
+	return offloads;
+}
