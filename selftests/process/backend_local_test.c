@@ -41,7 +41,7 @@ FIXTURE(local)
 	struct t_driver t;
 	struct t_blk blk;
 	char dir[64];
-	char path[96];
+	char path[128];
 	int fds_before;
 };
 

@@ -301,6 +301,16 @@ int vu_frontend_open_channel(struct vu_frontend *fe, const struct vu_frontend_ch
 			     void *ctx, struct vl_err *err);
 
 /**
+ * vu_frontend_channel_fd() - The socket on which the back-end sends
+ * @fe:		Front-end.
+ *
+ * Readable when there is something for vu_frontend_serve().
+ *
+ * Return: the socket, which stays the front-end's, or -1 without a channel.
+ */
+int vu_frontend_channel_fd(const struct vu_frontend *fe);
+
+/**
  * vu_frontend_serve() - Take what the back-end sends
  * @fe:		Front-end.
  * @timeout_ms:	For so long at most.

@@ -16,7 +16,8 @@
  * @path:	Socket.
  * @timeout_ms:	For each reply, and until there is a back-end.
  * @wish:	What to negotiate. INFLIGHT_SHMFD is added.
- * @num_queues:	Virtqueues whose requests in flight are recorded.
+ * @num_queues:	Virtqueues whose requests in flight are recorded; 0 for no record, until
+ *		vu_session_renew_record().
  * @queue_size:	Of each.
  * @persist:	Wait for a back-end that is not there, and go on with the next one.
  * @record:	With @persist: each has to record what is in flight. A back-end without a
@@ -80,6 +81,18 @@ int vu_session_connect(struct vu_session *s, struct vl_err *err);
 
 /** vu_session_reconnect() - The back-end was lost: go on with the next one. */
 int vu_session_reconnect(struct vu_session *s, struct vl_err *err);
+
+/**
+ * vu_session_renew_record() - Virtqueues begin anew: forget what was in flight
+ * @s:		Session with a front-end, whose virtqueues are all stopped.
+ * @num_queues:	As in struct vu_session_config, from now on.
+ * @queue_size:	Likewise; 0 for no record.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: 0, also without a record where none is required; or as vu_session_try().
+ */
+int vu_session_renew_record(struct vu_session *s, unsigned int num_queues, unsigned int queue_size,
+			    struct vl_err *err);
 
 /** vu_session_may_retry() - Is it @persist, and no back-end, or none any more? */
 bool vu_session_may_retry(const struct vu_session *s, int code);

@@ -12,7 +12,7 @@
  *	vhost_net.c	of it, net
  *	vhost_vsock.c	of it, vsock
  *	vhost_user.c	vhost-user: making it, starting and stopping
- *	vhost_user_*.c	of it, features and config space; a back-end that was lost
+ *	vhost_user_*.c	of it, what it offers, what it says, when it is lost
  */
 #ifndef BACKEND_COMMON_H
 #define BACKEND_COMMON_H

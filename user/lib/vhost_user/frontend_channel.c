@@ -134,6 +134,11 @@ int vu_frontend_open_channel(struct vu_frontend *fe, const struct vu_frontend_ch
 	return ret;
 }
 
+int vu_frontend_channel_fd(const struct vu_frontend *fe)
+{
+	return fe->channel.conn ? vu_conn_fd(fe->channel.conn) : -1;
+}
+
 int vu_frontend_serve(struct vu_frontend *fe, unsigned int timeout_ms)
 {
 	int ret = loop_run_once(fe->loop, loop_now_ns() + timeout_ms * 1000000ull);

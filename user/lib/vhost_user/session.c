@@ -24,6 +24,8 @@ static int share_inflight(struct vu_session *s, struct vl_err *err)
 	uint64_t protocol = vu_frontend_protocol_features(s->fe);
 	int ret = 0;
 
+	if (!s->config.num_queues)
+		return 0;
 	if (!vu_has_feature(protocol, VU_PROTOCOL_F_INFLIGHT_SHMFD)) {
 		if (!s->config.persist || !s->config.record)
 			return 0;
@@ -36,6 +38,15 @@ static int share_inflight(struct vu_session *s, struct vl_err *err)
 		ret = vu_frontend_get_inflight(s->fe, &s->inflight, &s->inflight_fd, err);
 	}
 	return ret ? ret : vu_frontend_set_inflight(s->fe, &s->inflight, s->inflight_fd, err);
+}
+
+int vu_session_renew_record(struct vu_session *s, unsigned int num_queues, unsigned int queue_size,
+			    struct vl_err *err)
+{
+	vl_fd_close(&s->inflight_fd);
+	s->config.num_queues = queue_size ? num_queues : 0;
+	s->config.queue_size = queue_size;
+	return share_inflight(s, err);
 }
 
 static int share(struct vu_session *s, struct vl_err *err)
