@@ -24,6 +24,7 @@
 #include "server.h"
 
 #define DEVICES_MAX 64u
+#define DEVICES "loopback, null, blk, net, rng and console"
 
 /* Of --poll-us: longer is no bounded time any more, but a CPU of its own. */
 #define POLL_US_MAX 1000000u
@@ -71,7 +72,8 @@ static void usage(FILE *f)
 	      "devices:\n",
 	      f);
 	for (unsigned int i = 0; (kind = device_kind_at(i)); i++)
-		fprintf(f, "  %-16s %s\n", kind->name, kind->help);
+		if (kind->create)
+			fprintf(f, "  %-16s %s\n", kind->name, kind->help);
 	fputs("\noptions of a device, after its name:\n"
 	      "  --socket PATH    listen here\n"
 	      "  --socket-mode M  permissions of the socket, octal (default 600)\n"
@@ -326,12 +328,14 @@ static const struct option longs[] = {
 	{ "file", required_argument, NULL, OPT_OWN },
 	{ "generate", required_argument, NULL, OPT_OWN },
 	{ "help", no_argument, NULL, OPT_HELP },
+	{ "input", required_argument, NULL, OPT_OWN },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "mac", required_argument, NULL, OPT_OWN },
 	{ "mtu", required_argument, NULL, OPT_OWN },
 	{ "null", no_argument, NULL, OPT_OWN },
 	{ "null-size", required_argument, NULL, OPT_OWN },
 	{ "once", no_argument, NULL, OPT_ONCE },
+	{ "output", required_argument, NULL, OPT_OWN },
 	{ "poll-us", required_argument, NULL, OPT_POLL },
 	{ "queues", required_argument, NULL, OPT_QUEUES },
 	{ "read-only", no_argument, NULL, OPT_OWN },
@@ -340,6 +344,7 @@ static const struct option longs[] = {
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "socket-group", required_argument, NULL, OPT_GROUP },
 	{ "socket-mode", required_argument, NULL, OPT_MODE },
+	{ "stdio", no_argument, NULL, OPT_OWN },
 	{ "tap", required_argument, NULL, OPT_OWN },
 	{ "trace", required_argument, NULL, OPT_TRACE },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
@@ -445,9 +450,8 @@ static int take_device(struct options *opt, const char *name)
 {
 	const struct device_kind *kind = device_kind_find(name);
 
-	if (!kind)
-		return usage_error("backend", "no device '%s', only loopback, null, blk and net",
-				   name);
+	if (!kind || !kind->create)
+		return usage_error("backend", "no device '%s', only " DEVICES, name);
 	if (opt->nr_devices == DEVICES_MAX)
 		return usage_error("backend", "more than %u devices", DEVICES_MAX);
 	opt->devices[opt->nr_devices++] = (struct device_options){
@@ -490,8 +494,7 @@ static int take_option(struct options *opt, int option, const char *name, const 
 static int check_options(const struct options *opt)
 {
 	if (!opt->nr_devices)
-		return usage_error("backend",
-				   "which device? There are loopback, null, blk and net");
+		return usage_error("backend", "which device? There are " DEVICES);
 	for (unsigned int i = 0; i < opt->nr_devices; i++) {
 		const struct device_options *dev = &opt->devices[i];
 		const char *wrong = NULL;

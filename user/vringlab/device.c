@@ -5,10 +5,8 @@
 #include "device.h"
 
 static const struct device_kind *const kinds[] = {
-	&device_loopback,
-	&device_null,
-	&device_blk,
-	&device_net,
+	&device_loopback, &device_null,	   &device_blk,	  &device_net,
+	&device_rng,	  &device_console, &device_vsock,
 };
 
 const struct device_kind *device_kind_at(unsigned int i)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kinds of devices that `vringlab backend` serves: one row each.
+ * The kinds of devices, one row each: those that `vringlab backend` serves, and those
+ * that `vringlab vmm` has.
  */
 #ifndef VRINGLAB_DEVICE_H
 #define VRINGLAB_DEVICE_H
@@ -37,6 +38,10 @@ struct vl_err;
  * @has_mac:	net: @mac is given.
  * @mac:	net: what the driver is told.
  * @mtu:	net: of @tap and driver, 0 for what the tap has.
+ * @cid:	vsock: the guest's, 0 for none given.
+ * @stdio:	console: reads stdin and writes stdout.
+ * @input:	console: file to read, or NULL.
+ * @output:	console: file to write, or NULL.
  */
 struct device_options {
 	const struct device_kind *kind;
@@ -59,23 +64,29 @@ struct device_options {
 	bool has_mac;
 	uint8_t mac[6];
 	uint64_t mtu;
+	uint64_t cid;
+	bool stdio;
+	const char *input;
+	const char *output;
 };
 
 /**
  * struct device_kind - A kind of device
  * @name:	On the command line.
+ * @device_id:	VIRTIO_ID_*, 0 for one that no guest has a driver for.
  * @help:	One line.
  * @queues_max:	Of --queues.
  * @options:	Names of the options that are its own, NULL at the end.
  * @usage:	What they are, as --help prints it; NULL for none.
  * @take:	Takes one of them. Returns NULL, or what its argument has to be.
  * @check:	What is wrong with the options, or NULL. May be NULL.
- * @create:	As vdev_blk_create().
+ * @create:	As vdev_blk_create(); NULL for one that is not served here.
  * @destroy:	Of what @create made; NULL is allowed.
  * @stats:	Its counters, as an object.
  */
 struct device_kind {
 	const char *name;
+	uint16_t device_id;
 	const char *help;
 	uint64_t queues_max;
 	const char *const *options;
@@ -92,6 +103,9 @@ extern const struct device_kind device_loopback;
 extern const struct device_kind device_null;
 extern const struct device_kind device_blk;
 extern const struct device_kind device_net;
+extern const struct device_kind device_rng;
+extern const struct device_kind device_console;
+extern const struct device_kind device_vsock;
 
 /** device_kind_find() - The kind of a name, or NULL. */
 const struct device_kind *device_kind_find(const char *name);

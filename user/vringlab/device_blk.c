@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <json-c/json.h>
+#include <linux/virtio_ids.h>
 
 #include <vringlab/parse.h>
 #include <vringlab/vdev_blk.h>
@@ -9,11 +10,11 @@
 
 #include "device.h"
 
-static const char *const options[] = {
+static const char *const blk_options[] = {
 	"file", "null-size", "direct", "read-only", "serial", "block-size", NULL,
 };
 
-static const char usage[] =
+static const char blk_usage[] =
 	"  --file PATH      raw file or block device\n"
 	"  --null-size N    no file: N bytes that keep nothing; K, M, G may follow\n"
 	"  --direct         past the page cache (O_DIRECT)\n"
@@ -26,7 +27,7 @@ static bool parse_block_size(const char *arg, uint64_t *size)
 	return !vl_parse_u64(arg, 512, 65536, size) && !(*size & (*size - 1));
 }
 
-static const char *take(struct device_options *opt, const char *name, const char *arg)
+static const char *blk_take(struct device_options *opt, const char *name, const char *arg)
 {
 	if (!strcmp(name, "block-size"))
 		return parse_block_size(arg, &opt->block_size) ? NULL :
@@ -46,15 +47,15 @@ static const char *take(struct device_options *opt, const char *name, const char
 	return NULL;
 }
 
-static const char *check(const struct device_options *opt)
+static const char *blk_check(const struct device_options *opt)
 {
 	if (!opt->file == !opt->size)
 		return "blk needs --file PATH, or --null-size BYTES";
 	return NULL;
 }
 
-static int create(struct vdev **vdev, struct loop *loop, const struct device_options *opt,
-		  struct vl_err *err)
+static int blk_create(struct vdev **vdev, struct loop *loop, const struct device_options *opt,
+		      struct vl_err *err)
 {
 	const struct vdev_blk_config config = {
 		.path = opt->file,
@@ -69,7 +70,7 @@ static int create(struct vdev **vdev, struct loop *loop, const struct device_opt
 	return vdev_blk_create(vdev, loop, &config, err);
 }
 
-static struct json_object *stats(const struct vdev *vdev)
+static struct json_object *blk_stats(const struct vdev *vdev)
 {
 	struct json_object *o = json_object_new_object();
 	struct vdev_blk_stats s;
@@ -97,13 +98,14 @@ static struct json_object *stats(const struct vdev *vdev)
 
 const struct device_kind device_blk = {
 	.name = "blk",
+	.device_id = VIRTIO_ID_BLOCK,
 	.help = "a disk: --file PATH, or --null-size BYTES for one that keeps nothing",
 	.queues_max = VU_QUEUES_MAX,
-	.options = options,
-	.usage = usage,
-	.take = take,
-	.check = check,
-	.create = create,
+	.options = blk_options,
+	.usage = blk_usage,
+	.take = blk_take,
+	.check = blk_check,
+	.create = blk_create,
 	.destroy = vdev_blk_destroy,
-	.stats = stats,
+	.stats = blk_stats,
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <json-c/json.h>
+#include <linux/virtio_ids.h>
 
 #include <vringlab/link.h>
 #include <vringlab/parse.h>
@@ -10,11 +11,11 @@
 
 #include "device.h"
 
-static const char *const options[] = {
+static const char *const net_options[] = {
 	"tap", "null", "generate", "bridge", "address", "mac", "mtu", NULL,
 };
 
-static const char usage[] =
+static const char net_usage[] =
 	"  --tap NAME       packets come from and go to this tap; made if it is not there\n"
 	"  --bridge NAME    put the tap into this bridge\n"
 	"  --address A/N    give the tap this address and network\n"
@@ -57,7 +58,7 @@ static const char *take_text(struct device_options *opt, const char *name, const
 	return is_link_name(arg) ? NULL : "an interface's name, 1 to 15 characters";
 }
 
-static const char *take(struct device_options *opt, const char *name, const char *arg)
+static const char *net_take(struct device_options *opt, const char *name, const char *arg)
 {
 	if (!strcmp(name, "generate"))
 		return vl_parse_u64(arg, VDEV_NET_FRAME_MIN, VDEV_NET_FRAME_MAX, &opt->generate) ?
@@ -77,7 +78,7 @@ static const char *take(struct device_options *opt, const char *name, const char
 	return NULL;
 }
 
-static const char *check(const struct device_options *opt)
+static const char *net_check(const struct device_options *opt)
 {
 	if (!opt->tap == !opt->null)
 		return "net needs --tap NAME, or --null";
@@ -88,8 +89,8 @@ static const char *check(const struct device_options *opt)
 	return NULL;
 }
 
-static int create(struct vdev **vdev, struct loop *loop, const struct device_options *opt,
-		  struct vl_err *err)
+static int net_create(struct vdev **vdev, struct loop *loop, const struct device_options *opt,
+		      struct vl_err *err)
 {
 	const struct vdev_net_config config = {
 		.tap = opt->tap,
@@ -104,7 +105,7 @@ static int create(struct vdev **vdev, struct loop *loop, const struct device_opt
 	return vdev_net_create(vdev, loop, &config, err);
 }
 
-static struct json_object *stats(const struct vdev *vdev)
+static struct json_object *net_stats(const struct vdev *vdev)
 {
 	struct json_object *o = json_object_new_object();
 	struct vdev_net_stats s;
@@ -129,13 +130,14 @@ static struct json_object *stats(const struct vdev *vdev)
 
 const struct device_kind device_net = {
 	.name = "net",
+	.device_id = VIRTIO_ID_NET,
 	.help = "a network interface: --tap NAME, or --null for one that leads nowhere",
 	.queues_max = VDEV_NET_PAIRS_MAX,
-	.options = options,
-	.usage = usage,
-	.take = take,
-	.check = check,
-	.create = create,
+	.options = net_options,
+	.usage = net_usage,
+	.take = net_take,
+	.check = net_check,
+	.create = net_create,
 	.destroy = vdev_net_destroy,
-	.stats = stats,
+	.stats = net_stats,
 };

@@ -3,9 +3,11 @@
  * The devices without options of their own.
  */
 #include <json-c/json.h>
+#include <linux/virtio_ids.h>
 
 #include <vringlab/vdev_loopback.h>
 #include <vringlab/vdev_null.h>
+#include <vringlab/vdev_rng.h>
 #include <vringlab/vhost_user_backend.h>
 
 #include "device.h"
@@ -61,4 +63,32 @@ const struct device_kind device_null = {
 	.create = create_null,
 	.destroy = vdev_null_destroy,
 	.stats = null_stats,
+};
+
+static int create_rng(struct vdev **vdev, struct loop *loop, const struct device_options *opt,
+		      struct vl_err *err)
+{
+	(void)opt;
+	return vdev_rng_create(vdev, loop, err);
+}
+
+static struct json_object *rng_stats(const struct vdev *vdev)
+{
+	struct json_object *o = json_object_new_object();
+	struct vdev_rng_stats stats;
+
+	vdev_rng_get_stats(vdev, &stats);
+	json_object_object_add(o, "chains", json_object_new_uint64(stats.chains));
+	json_object_object_add(o, "bytes", json_object_new_uint64(stats.bytes));
+	return o;
+}
+
+const struct device_kind device_rng = {
+	.name = "rng",
+	.device_id = VIRTIO_ID_RNG,
+	.help = "random bytes of the host's",
+	.queues_max = 1,
+	.create = create_rng,
+	.destroy = vdev_rng_destroy,
+	.stats = rng_stats,
 };
