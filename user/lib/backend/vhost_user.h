@@ -35,6 +35,7 @@
  * @distrust:	Watch on it.
  * @hangup:	Watch on the socket.
  * @channel:	Watch on the one on which the back-end sends.
+ * @more:	Takes more of that.
  * @space_old:	It has said that @space is not what it was.
  * @broken:	Deals with @failure, outside of what the transport has called.
  * @failure:	What ended the connection.
@@ -57,6 +58,7 @@ struct vhost_user {
 	struct loop_op *distrust;
 	struct loop_op *hangup;
 	struct loop_op *channel;
+	struct loop_task more;
 	bool space_old;
 	struct loop_task broken;
 	struct vl_err failure;

@@ -9,6 +9,9 @@
 
 #include "vhost_user.h"
 
+/* What it says, taken before others have their turn. */
+#define CHANNEL_BUDGET 16u
+
 /* Replies wake the watch too: what counts is what the socket says. */
 static void hung_up(void *ctx, int res)
 {
@@ -67,14 +70,23 @@ int vhost_user_open_channel(struct vhost_user *v, struct vu_frontend *fe, struct
 	return vu_frontend_open_channel(fe, &channel_ops, v, err);
 }
 
+/* A back-end that never falls silent has others wait for their turn, and no longer. */
+static void serve_channel(struct vhost_user *v)
+{
+	for (unsigned int i = 0; i < CHANNEL_BUDGET; i++)
+		if (!vhost_user_is_there(v) || vu_frontend_serve(v->session.fe, 0))
+			return;
+	loop_task_add(v->b.host->loop, &v->more);
+}
+
 /* It may have said so while a request was under way, too: this comes after it. */
 static void said(void *ctx, int res)
 {
 	struct vhost_user *v = ctx;
 	struct vl_err err;
 
-	while (res >= 0 && vhost_user_is_there(v) && !vu_frontend_serve(v->session.fe, 0))
-		;
+	(void)res;
+	serve_channel(v);
 	if (vhost_user_is_there(v) && vu_frontend_channel_fd(v->session.fe) < 0)
 		loop_op_remove(&v->channel);
 	if (!v->space_old || !vhost_user_is_there(v))
@@ -93,6 +105,7 @@ int vhost_user_watch(struct vhost_user *v, struct vl_err *err)
 	int ret;
 
 	vhost_user_unwatch_connection(v);
+	v->more = (struct loop_task){ .fn = said, .ctx = v };
 	ret = loop_poll(loop, vu_session_fd(&v->session), POLLIN | POLLRDHUP, hung_up, v,
 			&v->hangup);
 	if (!ret && channel >= 0)
@@ -106,6 +119,7 @@ void vhost_user_unwatch_connection(struct vhost_user *v)
 {
 	loop_op_remove(&v->hangup);
 	loop_op_remove(&v->channel);
+	loop_task_remove(v->b.host->loop, &v->more);
 }
 
 void vhost_user_unwatch(struct vhost_user *v)
