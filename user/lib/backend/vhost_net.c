@@ -135,7 +135,8 @@ static int start_pairs(struct vhost_net *n, uint64_t features, const struct virt
 	unsigned int data = net_ctrl_data_queues(&n->ctrl, features);
 	int ret = 0;
 
-	for (unsigned int i = 0; !ret && 2 * i < data && 2 * i + 1 < nr; i++)
+	/* a tap that is gone vhost does not take: the link is down, nothing comes or goes */
+	for (unsigned int i = 0; n->link_up && !ret && 2 * i < data && 2 * i + 1 < nr; i++)
 		ret = start_pair(&n->pairs[i], features, &queues[2 * i], err);
 	return ret ? ret : net_ctrl_start(&n->ctrl, features, queues, nr, err);
 }
@@ -150,7 +151,6 @@ static int net_start(struct virtio_backend *be, uint64_t features,
 	ret = use_pairs(&n->b, 1);
 	if (!ret)
 		ret = tap_set_offload(n->pairs[0].tap_fd, tap_offloads(features));
-	/* an interface that is gone is a link that is down, and takes nothing */
 	if (ret && n->link_up)
 		return vl_err_set(err, ret, "%s: the tap '%s' cannot be set up: %s", n->b.name,
 				  n->tap, vl_strerror(ret));
