@@ -41,7 +41,7 @@ FIXTURE(local)
 	struct t_driver t;
 	struct t_blk blk;
 	char dir[64];
-	char path[128];
+	char path[256];
 	int fds_before;
 };
 
@@ -213,10 +213,12 @@ TEST_F(local, a_reset_inside_of_a_handler_runs_no_other_handler_and_loses_no_eve
 	ASSERT_EQ(0, loop_timer(self->t.loop, 0, reset_inside, &h, &timer));
 	ASSERT_EQ(0, t_blk_fill(&self->blk));
 	before = h.seen;
-	while (!h.ran)
+	while (!h.ran) {
 		ASSERT_EQ(0, loop_run_once(self->t.loop, loop_now_ns() + 10000000000));
-	while (h.seen == before)
+	}
+	while (h.seen == before) {
 		ASSERT_EQ(0, loop_run_once(self->t.loop, loop_now_ns() + 10000000000));
+	}
 	EXPECT_EQ(0, h.seen_inside);
 	loop_op_remove(&watch);
 	close(h.efd);
@@ -363,8 +365,9 @@ TEST_F(local, net_uses_the_pairs_that_its_driver_asks_for)
 	ASSERT_EQ(0, start_net(&self->t, variant->features)) TH_LOG("%s", self->t.err.msg);
 	EXPECT_STREQ("ctrl", self->t.be->queue_name(self->t.be, CONTROL, name));
 	EXPECT_STREQ("tx1", self->t.be->queue_name(self->t.be, 3, name));
-	for (unsigned int pair = 0; pair < PAIRS; pair++)
+	for (unsigned int pair = 0; pair < PAIRS; pair++) {
 		ASSERT_EQ(0, give(&self->t, pair));
+	}
 	ASSERT_EQ(0, t_driver_run_until(&self->t, 0, 1));
 	EXPECT_EQ(0, self->t.queues[2].used);
 	EXPECT_EQ(VIRTIO_NET_OK,

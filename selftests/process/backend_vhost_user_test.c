@@ -150,8 +150,9 @@ TEST_F(vhost_user, blk_that_grows_tells_its_driver)
 
 	ASSERT_EQ(0, start_blk(self, variant)) TH_LOG("%s", self->t.err.msg);
 	ASSERT_EQ(0, truncate(self->disk, 2 * T_BLK_BYTES));
-	while (!self->t.config_changed)
+	while (!self->t.config_changed) {
 		ASSERT_EQ(0, t_driver_run_once(&self->t));
+	}
 	self->t.be->ops->get_config(self->t.be, 0, &capacity, sizeof(capacity));
 	EXPECT_EQ(2 * T_BLK_SECTORS, capacity);
 	/* and the next process, too */
@@ -159,8 +160,9 @@ TEST_F(vhost_user, blk_that_grows_tells_its_driver)
 	ASSERT_EQ(0, serve_blk(self));
 	ASSERT_EQ(0, t_blk_run(&self->blk, 100));
 	ASSERT_EQ(0, truncate(self->disk, 3 * T_BLK_BYTES));
-	while (self->t.config_changed < 2)
+	while (self->t.config_changed < 2) {
 		ASSERT_EQ(0, t_blk_run(&self->blk, 10));
+	}
 	self->t.be->ops->get_config(self->t.be, 0, &capacity, sizeof(capacity));
 	EXPECT_EQ(3 * T_BLK_SECTORS, capacity);
 	EXPECT_EQ(0, t_blk_settle(&self->blk));
@@ -392,7 +394,7 @@ TEST_F(vhost_user, rng_of_a_process_fills_buffers)
 
 TEST_F(vhost_user, console_of_a_process_writes_its_output)
 {
-	char output[96], got[8] = { 0 };
+	char output[256], got[8] = { 0 };
 	const char *args[] = { "console", "--output", output, "--socket", self->socket, NULL };
 	const struct backend_vhost_user_config config = {
 		.name = "console0",

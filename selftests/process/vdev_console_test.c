@@ -179,8 +179,9 @@ TEST_F(vdev, console_a_reader_that_waits_makes_the_driver_wait_and_nothing_is_lo
 	EXPECT_EQ(0, memcmp(input, "more", 4));
 	EXPECT_EQ(0, self->t.queues[TX].used);
 	for (uint32_t at = 0; at < len; at += 4096) {
-		while (t_poll_until(self->out[0], 0) == -ETIMEDOUT)
+		while (t_poll_until(self->out[0], 0) == -ETIMEDOUT) {
 			ASSERT_EQ(0, t_driver_run_once(&self->t));
+		}
 		ASSERT_EQ(0, t_read_until(self->out[0], got + at, 4096, T_DEADLINE_MS));
 	}
 	ASSERT_EQ(0, t_driver_run_until(&self->t, TX, 1));
@@ -199,14 +200,16 @@ TEST_F(vdev, console_is_reset_while_nobody_reads)
 	ASSERT_EQ(0, start_console(self, variant)) TH_LOG("%s", self->t.err.msg);
 	ASSERT_NE(0, transmit(&self->t, bytes, len));
 	ASSERT_NE(NULL, give(&self->t, 16));
-	while (!stats_of(self).tx_bytes)
+	while (!stats_of(self).tx_bytes) {
 		ASSERT_EQ(0, t_driver_run_once(&self->t));
+	}
 	t_driver_reset(&self->t);
 	ASSERT_EQ(0, t_driver_start(&self->t, variant->features, BOTH));
 	ASSERT_NE(0, transmit(&self->t, "x", 1));
 	for (bool seen = false; !seen;) {
-		while (t_poll_until(self->out[0], 0) == -ETIMEDOUT)
+		while (t_poll_until(self->out[0], 0) == -ETIMEDOUT) {
 			ASSERT_EQ(0, t_driver_run_once(&self->t));
+		}
 		for (ssize_t n = read(self->out[0], bytes, len); n > 0; n--)
 			seen |= bytes[n - 1] == 'x';
 	}
@@ -276,13 +279,15 @@ TEST_F(vdev, rng_fills_buffers_with_other_bytes_each_time)
 	uint8_t *bytes[100];
 
 	ASSERT_EQ(0, start_rng(self, variant)) TH_LOG("%s", self->t.err.msg);
-	for (unsigned int n = 0; n < 100; n++)
+	for (unsigned int n = 0; n < 100; n++) {
 		ASSERT_NE(NULL, bytes[n] = give(&self->t, len));
+	}
 	ASSERT_EQ(0, t_driver_run_until(&self->t, 0, 100));
 	EXPECT_EQ(len, self->t.queues[0].last_written);
 	for (unsigned int n = 0; n < 100; n++)
-		for (unsigned int m = 0; m < n; m++)
+		for (unsigned int m = 0; m < n; m++) {
 			EXPECT_NE(0, memcmp(bytes[n], bytes[m], len));
+		}
 }
 
 TEST_F(vdev, rng_gives_a_bounded_number_of_bytes_over_all_buffers_of_a_chain)
