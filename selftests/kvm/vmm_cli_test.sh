@@ -62,7 +62,7 @@ registers_are_dumped()
 		sed -n '/^# registers before/,/^# registers after/p' "$tmp/err" |
 		grep -q 'rip  0000000000000000 .* rax  0000000000000000' &&
 		sed -n '/^# registers after/,$p' "$tmp/err" >"$tmp/after" &&
-		grep -q 'rip  000000000000000e .* rax  000000000000000a' "$tmp/after" &&
+		grep -q 'rip  0000000000000016 .* rax  000000000000000a' "$tmp/after" &&
 		grep -q 'rdx  00000000000003f8' "$tmp/after" &&
 		grep -q 'cs   selector 1000 base 0000000000010000' "$tmp/after"
 }

@@ -63,8 +63,8 @@ help_states_each_option()
 
 	run "$vringlab" vmm --help
 	[ "$status" -eq 0 ] || return 1
-	for option in count depth doorbell dump-regs guest help json kvm memory queue-size \
-		reconnect size socket timeout wait; do
+	for option in count depth doorbell dump-regs explain guest help irqchip json kvm memory \
+		queue-size reconnect size socket timeout wait; do
 		grep -q -- "^  --$option " "$tmp/out" || return 1
 	done
 }
@@ -77,7 +77,7 @@ no_backend()
 }
 
 ktap_print_header
-ktap_set_plan 27
+ktap_set_plan 31
 
 check "help states each option" help_states_each_option
 check "a guest is needed" refused "--guest hello or --guest ring-ping"
@@ -89,6 +89,10 @@ check "ring-ping needs a socket" refused "needs --socket" --guest ring-ping
 check "hello has no socket" refused "--socket is for --guest ring-ping only" \
 	--guest hello --socket /nowhere
 check "hello has no count" refused "--count is for" --guest hello --count 3
+check "ring-ping has no choice of irqchips" refused "--irqchip is for --guest hello only" \
+	--guest ring-ping --socket /nowhere --irqchip pc
+check "an unknown irqchip is refused" refused "none, lapic or pc" --guest hello --irqchip apic
+check "explaining is no JSON" refused "exclude each other" --guest hello --explain --json
 check "a count of 0 is refused" ping_refused "--count 0: out of range; it takes 1 to" --count 0
 check "a count that is no number is refused" ping_refused "--count x: not a number" --count x
 check "a negative count is refused" ping_refused "not a number" --count -1
@@ -103,6 +107,8 @@ check "a depth above half of the queue is refused" ping_refused "depth must be 1
 check "an unknown doorbell is refused" ping_refused "pio or mmio" --doorbell bell
 check "an unknown wait is refused" ping_refused "halt or spin" --wait sleep
 check "a duration without unit is refused" ping_refused "with the unit" --timeout 5
+check "memory that does not hold the guest is refused" refused "out of range" \
+	--guest hello --memory 64K
 check "memory that does not hold the buffers is refused" ping_refused "give it more" \
 	--memory 2M --size 1M
 check "memory above 3G is refused" ping_refused "out of range" --memory 4G

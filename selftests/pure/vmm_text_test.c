@@ -279,6 +279,105 @@ TEST(registers_are_spelled_out)
 	}
 }
 
+static const struct vmm_regs reset = {
+	.regs = { .rip = 0xfff0, .rdx = 0x600, .rflags = 2 },
+	.sregs = {
+		.cs = { .selector = 0xf000, .base = 0xffff0000, .limit = 0xffff, .present = 1 },
+		.ds = { .limit = 0xffff },
+		.ss = { .limit = 0xffff },
+		.cr0 = 0x10,
+	},
+};
+
+/* clang-format off */
+FIXTURE(changes)
+{
+	struct vmm_regs regs;
+	char text[4096];
+	unsigned int nr;
+};
+
+/* clang-format on */
+
+FIXTURE_SETUP(changes)
+{
+	self->regs = reset;
+}
+
+FIXTURE_TEARDOWN(changes)
+{
+}
+
+static void general_changes(FIXTURE_DATA(changes) * self, const struct kvm_regs *before)
+{
+	FILE *f = fmemopen(self->text, sizeof(self->text), "w");
+
+	self->nr = vmm_regs_print_general_changes(f, before, &self->regs.regs);
+	fclose(f);
+}
+
+static void special_changes(FIXTURE_DATA(changes) * self, const struct kvm_sregs *before)
+{
+	FILE *f = fmemopen(self->text, sizeof(self->text), "w");
+
+	self->nr = vmm_regs_print_special_changes(f, before, &self->regs.sregs);
+	fclose(f);
+}
+
+TEST_F(changes, registers_that_nobody_knew_are_told_where_not_0)
+{
+	general_changes(self, NULL);
+	EXPECT_STREQ("rdx 0x600\nrip 0xfff0\nrflags 2 []\n", self->text);
+	EXPECT_EQ(3u, self->nr);
+	special_changes(self, NULL);
+	EXPECT_STREQ("cs: selector 0xf000, base 0xffff0000, limit 0xffff, present 1\n"
+		     "ds ss: limit 0xffff\n"
+		     "cr0 0x10 [ET]\n",
+		     self->text);
+	EXPECT_EQ(3u, self->nr);
+}
+
+TEST_F(changes, nothing_is_told_where_nothing_has_changed)
+{
+	general_changes(self, &reset.regs);
+	EXPECT_EQ(0u, self->nr);
+	EXPECT_STREQ("", self->text);
+	special_changes(self, &reset.sregs);
+	EXPECT_EQ(0u, self->nr);
+	EXPECT_STREQ("", self->text);
+}
+
+/* All of struct kvm_regs is words: one after the other. */
+TEST_F(changes, each_general_register_is_told)
+{
+	uint64_t *words = (uint64_t *)&self->regs.regs;
+
+	for (size_t i = 0; i < sizeof(self->regs.regs) / sizeof(*words); i++) {
+		self->regs = reset;
+		words[i] += 0x100;
+		general_changes(self, &reset.regs);
+		EXPECT_EQ(1u, self->nr);
+		EXPECT_NE(NULL, strstr(self->text, " -> 0x"));
+	}
+}
+
+TEST_F(changes, segments_are_told_member_by_member)
+{
+	self->regs.sregs.ds.selector = 0x1000;
+	self->regs.sregs.ds.base = 0x10000;
+	self->regs.sregs.ss.selector = 0x1000;
+	self->regs.sregs.ss.base = 0x10000;
+	self->regs.sregs.cs.l = 1;
+	self->regs.sregs.gdt.limit = 0x17;
+	self->regs.sregs.efer = 0x500;
+	special_changes(self, &reset.sregs);
+	EXPECT_STREQ("cs: l 0 -> 1\n"
+		     "ds ss: selector 0 -> 0x1000, base 0 -> 0x10000\n"
+		     "gdt: base 0 -> 0, limit 0 -> 0x17\n"
+		     "efer 0 -> 0x500 [LME LMA]\n",
+		     self->text);
+}
+
 TEST(the_guest_s_buckets_are_the_library_s)
 {
 	EXPECT_EQ(VL_HIST_BUCKETS_MAX, TSC_HIST_BUCKETS);

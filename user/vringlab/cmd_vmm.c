@@ -12,6 +12,7 @@
 
 #include "command.h"
 #include "vmm.h"
+#include "vmm_explain.h"
 
 #define NSEC_PER_SEC 1000000000ull
 #define TIMEOUT_MAX_NS (24 * 3600 * NSEC_PER_SEC)
@@ -22,13 +23,23 @@
 #define DEFAULT_DEPTH 1u
 #define DEFAULT_MEMORY (16ull << 20)
 
-static const struct {
+/* hello's page, and those below that vmm_guest_load() may use */
+#define HELLO_MEMORY 0x20000u
+
+static const struct guest {
 	const char *name;
 	int (*run)(const struct vmm_options *options);
 	unsigned int timeout_s; /* default */
+	uint64_t memory; /* default */
 } guests[] = {
-	{ "hello", vmm_run_hello, 10 },
-	{ "ring-ping", vmm_run_ping, 120 },
+	{ "hello", vmm_run_hello, 10, HELLO_MEMORY },
+	{ "ring-ping", vmm_run_ping, 120, DEFAULT_MEMORY },
+};
+
+/* Bits for the rows above. */
+enum {
+	HELLO = 1 << 0,
+	RING_PING = 1 << 1,
 };
 
 #define NR_GUESTS (sizeof(guests) / sizeof(guests[0]))
@@ -38,7 +49,9 @@ enum {
 	OPT_DEPTH,
 	OPT_DOORBELL,
 	OPT_DUMP_REGS,
+	OPT_EXPLAIN,
 	OPT_GUEST,
+	OPT_IRQCHIP,
 	OPT_JSON,
 	OPT_KVM,
 	OPT_MEMORY,
@@ -55,8 +68,10 @@ static const struct option long_options[] = {
 	{ "depth", required_argument, NULL, OPT_DEPTH },
 	{ "doorbell", required_argument, NULL, OPT_DOORBELL },
 	{ "dump-regs", no_argument, NULL, OPT_DUMP_REGS },
+	{ "explain", no_argument, NULL, OPT_EXPLAIN },
 	{ "guest", required_argument, NULL, OPT_GUEST },
 	{ "help", no_argument, NULL, 'h' },
+	{ "irqchip", required_argument, NULL, OPT_IRQCHIP },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "kvm", required_argument, NULL, OPT_KVM },
 	{ "memory", required_argument, NULL, OPT_MEMORY },
@@ -67,6 +82,18 @@ static const struct option long_options[] = {
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "wait", required_argument, NULL, OPT_WAIT },
 	{ NULL, 0, NULL, 0 },
+};
+
+/* Options that not every guest has. */
+static const struct {
+	int opt;
+	unsigned int guests;
+} restricted[] = {
+	{ OPT_COUNT, RING_PING },	   { OPT_DEPTH, RING_PING },
+	{ OPT_DOORBELL, RING_PING },	   { OPT_IRQCHIP, HELLO },
+	{ OPT_MEMORY, HELLO | RING_PING }, { OPT_QUEUE_SIZE, RING_PING },
+	{ OPT_RECONNECT, RING_PING },	   { OPT_SIZE, RING_PING },
+	{ OPT_SOCKET, RING_PING },	   { OPT_WAIT, RING_PING },
 };
 
 static void usage(FILE *f)
@@ -81,8 +108,14 @@ static void usage(FILE *f)
 	      "                      ms or s (default 10s; ring-ping 120s)\n"
 	      "  --kvm PATH          KVM device (default " VMM_KVM_PATH ")\n"
 	      "  --dump-regs         print the registers to stderr, before and after\n"
+	      "  --explain           tell each call to KVM as it happens; of hello also each\n"
+	      "                      exit\n"
 	      "  --json              report as JSON\n"
 	      "  --help              print this\n\n"
+	      "hello and ring-ping:\n"
+	      "  --memory SIZE       guest memory, K, M and G allowed (default 128K, 16M)\n\n"
+	      "hello only:\n"
+	      "  --irqchip none|lapic|pc  interrupt controllers in the kernel (default none)\n\n"
 	      "ring-ping only:\n"
 	      "  --socket PATH       vhost-user back-end that serves the virtqueue\n"
 	      "  --reconnect         when the back-end is lost, go on with the next one there\n"
@@ -91,8 +124,7 @@ static void usage(FILE *f)
 	      "  --queue-size N      descriptors, a power of two (default 256)\n"
 	      "  --depth N           chains of two descriptors per kick (default 1)\n"
 	      "  --doorbell pio|mmio kick by an I/O port or by memory (default pio)\n"
-	      "  --wait halt|spin    how to wait for the interrupt (default halt)\n"
-	      "  --memory SIZE       guest memory, K, M and G allowed (default 16M)\n",
+	      "  --wait halt|spin    how to wait for the interrupt (default halt)\n",
 	      f);
 }
 
@@ -146,9 +178,23 @@ static int parse_size(const char *text, uint32_t *size)
 
 static int parse_memory(const char *text, uint64_t *memory)
 {
-	int ret = vl_parse_size(text, VMM_RING_PING_MEMORY_MIN, VMM_RING_PING_MEMORY_MAX, memory);
+	int ret = vl_parse_size(text, HELLO_MEMORY, VMM_RING_PING_MEMORY_MAX, memory);
 
-	return ret ? bad_number("memory", text, ret, "2M to 3G") : 0;
+	return ret ? bad_number("memory", text, ret, "128K to 3G") : 0;
+}
+
+static int parse_irqchip(const char *text, struct vmm_options *o)
+{
+	o->hello.has_irqchip = true;
+	if (!strcmp(text, "lapic"))
+		o->hello.irqchip = VMM_IRQCHIP_LAPIC;
+	else if (!strcmp(text, "pc"))
+		o->hello.irqchip = VMM_IRQCHIP_PC;
+	else if (!strcmp(text, "none"))
+		o->hello.has_irqchip = false;
+	else
+		return usage_error("vmm", "--irqchip %s: it takes none, lapic or pc", text);
+	return 0;
 }
 
 static int parse_timeout(const char *text, uint64_t *timeout_ns)
@@ -158,11 +204,11 @@ static int parse_timeout(const char *text, uint64_t *timeout_ns)
 	return ret ? bad_number("timeout", text, ret, "1ns to 86400s, with the unit") : 0;
 }
 
-/* Options that only ring-ping has; returns -1 for one that is none of them. */
-static int parse_ping_option(int opt, const char *name, struct vmm_options *o)
+/* Options that only some guests have. */
+static int parse_guest_option(int opt, const char *name, struct vmm_options *o)
 {
 	bool second = false;
-	int ret;
+	int ret = 0;
 
 	switch (opt) {
 	case OPT_COUNT:
@@ -175,30 +221,29 @@ static int parse_ping_option(int opt, const char *name, struct vmm_options *o)
 		ret = parse_choice(name, optarg, "pio", "mmio", &second);
 		o->ping.doorbell = second ? VMM_BUS_MMIO : VMM_BUS_PIO;
 		break;
+	case OPT_IRQCHIP:
+		ret = parse_irqchip(optarg, o);
+		break;
 	case OPT_MEMORY:
-		ret = parse_memory(optarg, &o->ping.memory);
+		ret = parse_memory(optarg, &o->memory);
 		break;
 	case OPT_QUEUE_SIZE:
 		ret = parse_u32(name, optarg, VMM_RING_PING_QUEUE_MAX, &o->ping.queue_size);
 		break;
 	case OPT_RECONNECT:
 		o->reconnect = true;
-		ret = 0;
 		break;
 	case OPT_SIZE:
 		ret = parse_size(optarg, &o->ping.payload_bytes);
 		break;
 	case OPT_SOCKET:
 		o->socket = optarg;
-		ret = 0;
 		break;
 	case OPT_WAIT:
 		ret = parse_choice(name, optarg, "halt", "spin", &o->ping.spin);
 		break;
-	default:
-		return -1;
 	}
-	o->ping_only = name;
+	o->given |= 1u << (opt - OPT_COUNT);
 	return ret;
 }
 
@@ -207,6 +252,9 @@ static int parse_option(int opt, const char *name, struct vmm_options *o)
 	switch (opt) {
 	case OPT_DUMP_REGS:
 		o->dump_regs = true;
+		return 0;
+	case OPT_EXPLAIN:
+		o->explain = true;
 		return 0;
 	case OPT_GUEST:
 		o->guest = optarg;
@@ -220,7 +268,7 @@ static int parse_option(int opt, const char *name, struct vmm_options *o)
 	case OPT_TIMEOUT:
 		return parse_timeout(optarg, &o->timeout_ns);
 	}
-	return parse_ping_option(opt, name, o);
+	return parse_guest_option(opt, name, o);
 }
 
 /* Returns 0 to go on, EXIT_USAGE, or -1 after --help. */
@@ -245,14 +293,42 @@ static int parse_options(int argc, char **argv, struct vmm_options *o)
 	return 0;
 }
 
-/* What can be said about the options only together. */
-static int check_options(const struct vmm_options *o)
+static const char *option_name(int opt)
 {
-	bool ping = !strcmp(o->guest, "ring-ping");
+	const struct option *o = long_options;
+
+	while (o->val != opt)
+		o++;
+	return o->name;
+}
+
+/* An option given that the guest does not have. */
+static int foreign_option(int opt, unsigned int allowed)
+{
+	char names[128] = "";
+
+	for (size_t i = 0; i < NR_GUESTS; i++) {
+		size_t len = strlen(names);
+
+		if (allowed >> i & 1)
+			snprintf(names + len, sizeof(names) - len, "%s%s", len ? " or " : "",
+				 guests[i].name);
+	}
+	return usage_error("vmm", "--%s is for --guest %s only", option_name(opt), names);
+}
+
+/* What can be said about the options only together. */
+static int check_options(const struct vmm_options *o, const struct guest *guest)
+{
+	bool ping = !strcmp(guest->name, "ring-ping");
 	struct vl_err err;
 
-	if (!ping && o->ping_only)
-		return usage_error("vmm", "--%s is for --guest ring-ping only", o->ping_only);
+	for (size_t i = 0; i < sizeof(restricted) / sizeof(restricted[0]); i++)
+		if (o->given >> (restricted[i].opt - OPT_COUNT) & 1 &&
+		    !(restricted[i].guests >> (guest - guests) & 1))
+			return foreign_option(restricted[i].opt, restricted[i].guests);
+	if (o->explain && o->json)
+		return usage_error("vmm", "--explain and --json exclude each other");
 	if (ping && !o->socket)
 		return usage_error("vmm", "--guest ring-ping needs --socket PATH");
 	if (ping && vmm_ring_ping_validate(&o->ping, &err))
@@ -260,11 +336,27 @@ static int check_options(const struct vmm_options *o)
 	return 0;
 }
 
+static int run_guest(struct vmm_options *o, const struct guest *guest)
+{
+	int ret;
+
+	if (!o->timeout_ns)
+		o->timeout_ns = guest->timeout_s * NSEC_PER_SEC;
+	if (!o->memory)
+		o->memory = guest->memory;
+	o->ping.memory = o->memory;
+	ret = check_options(o, guest);
+	if (ret)
+		return ret;
+	if (o->explain)
+		vmm_explain_start(guest->run == vmm_run_hello);
+	return guest->run(o);
+}
+
 int cmd_vmm(int argc, char **argv)
 {
 	struct vmm_options options = {
 		.ping = {
-			.memory = DEFAULT_MEMORY,
 			.count = DEFAULT_COUNT,
 			.payload_bytes = DEFAULT_SIZE,
 			.queue_size = DEFAULT_QUEUE_SIZE,
@@ -278,15 +370,8 @@ int cmd_vmm(int argc, char **argv)
 		return ret < 0 ? EXIT_OK : ret;
 	if (!options.guest)
 		return usage_error("vmm", "which guest? --guest hello or --guest ring-ping");
-	for (size_t i = 0; i < NR_GUESTS; i++) {
-		if (strcmp(options.guest, guests[i].name))
-			continue;
-		ret = check_options(&options);
-		if (ret)
-			return ret;
-		if (!options.timeout_ns)
-			options.timeout_ns = guests[i].timeout_s * NSEC_PER_SEC;
-		return guests[i].run(&options);
-	}
+	for (size_t i = 0; i < NR_GUESTS; i++)
+		if (!strcmp(options.guest, guests[i].name))
+			return run_guest(&options, &guests[i]);
 	return usage_error("vmm", "no guest '%s': there are hello and ring-ping", options.guest);
 }

@@ -19,9 +19,15 @@ struct vmm_options {
 	const char *guest;
 	const char *kvm_path;
 	const char *socket;
-	const char *ping_only; /* an option given that only ring-ping has */
+	uint32_t given; /* options that not every guest has */
 	struct vmm_ring_ping_config ping;
 	uint64_t timeout_ns; /* 0 while not given */
+	struct {
+		bool has_irqchip;
+		enum vmm_irqchip irqchip;
+	} hello;
+	uint64_t memory;
+	bool explain;
 	bool dump_regs;
 	bool json;
 	bool reconnect;

@@ -4,12 +4,22 @@
 
 #include <vringlab/err.h>
 #include <vringlab/vmm_guest.h>
+#include <vringlab/vmm_regs.h>
 
 #include "command.h"
 #include "vmm.h"
 
-/* The guest's page, and those below that vmm_guest_load() may use. */
-#define MEMORY 0x20000u
+/* With an irqchip HLT does not exit: the guest then ends by its exit port. */
+static int end_by_port(struct vmm_vcpu *vcpu, struct vl_err *err)
+{
+	struct vmm_regs regs;
+	int ret = vmm_regs_get(vcpu, &regs, err);
+
+	if (ret)
+		return ret;
+	regs.regs.rcx = 1;
+	return vmm_regs_set(vcpu, &regs, err);
+}
 
 static int create(const struct vmm_options *options, struct vmm **vm, struct vmm_vcpu **vcpu,
 		  struct vl_err *err)
@@ -19,14 +29,20 @@ static int create(const struct vmm_options *options, struct vmm **vm, struct vmm
 	ret = vmm_create(vm, options->kvm_path, err);
 	if (ret)
 		return ret;
-	ret = vmm_memory_add(*vm, 0, MEMORY, NULL, err);
+	/* before the irqchip: later it costs KVM a grace period */
+	ret = vmm_memory_add(*vm, 0, options->memory, NULL, err);
 	if (ret)
 		return ret;
-	/* no irqchip: HLT exits to us, and start-up is several times as fast */
+	if (options->hello.has_irqchip) {
+		ret = vmm_irqchip_create(*vm, options->hello.irqchip, err);
+		if (ret)
+			return ret;
+	}
 	ret = vmm_vcpu_create(vcpu, *vm, 0, err);
 	if (ret)
 		return ret;
-	return vmm_guest_load(*vm, *vcpu, vmm_guest_find("hello"), err);
+	ret = vmm_guest_load(*vm, *vcpu, vmm_guest_find("hello"), err);
+	return ret || !options->hello.has_irqchip ? ret : end_by_port(*vcpu, err);
 }
 
 int vmm_run_hello(const struct vmm_options *options)

@@ -16,6 +16,7 @@
 #include "command.h"
 #include "output.h"
 #include "vmm.h"
+#include "vmm_explain.h"
 
 #define NSEC_PER_SEC 1000000000ull
 #define NSEC_PER_MSEC 1000000ull
@@ -168,9 +169,13 @@ static int run_with_signals(struct vmm_vcpu *vcpu, struct vmm_guest_io *io,
 			    struct vmm_run_until *until, int signal_fd,
 			    struct vmm_vcpu_result *result, struct vl_err *err)
 {
+	struct vmm_explained explained = { .vcpu = vcpu, .io = io };
 	int ret;
 
-	ret = vmm_vcpu_start(vcpu, vmm_guest_exit, io, err);
+	if (vmm_explains_exits())
+		ret = vmm_vcpu_start(vcpu, vmm_explain_exit, &explained, err);
+	else
+		ret = vmm_vcpu_start(vcpu, vmm_guest_exit, io, err);
 	if (ret)
 		return ret;
 	ret = wait_for_end(vcpu, signal_fd, until, err);

@@ -52,4 +52,27 @@ int vmm_regs_set(const struct vmm_vcpu *vcpu, const struct vmm_regs *regs, struc
  */
 void vmm_regs_print(FILE *f, const struct vmm_regs *regs);
 
+/**
+ * vmm_regs_print_general_changes() - Write what has changed of the general registers
+ * @f:		Where to; one line for each, without indent.
+ * @before:	As they were; NULL for "nobody knows": all that are not 0 are written.
+ * @after:	As they are.
+ *
+ * Return: how many lines were written.
+ */
+unsigned int vmm_regs_print_general_changes(FILE *f, const struct kvm_regs *before,
+					    const struct kvm_regs *after);
+
+/**
+ * vmm_regs_print_special_changes() - Write what has changed of the special registers
+ * @f:		Where to; one line for each, without indent. Segments of which the same
+ *		has changed share one, with the members' names as KVM has them.
+ * @before:	As vmm_regs_print_general_changes().
+ * @after:	As they are.
+ *
+ * Return: how many lines were written.
+ */
+unsigned int vmm_regs_print_special_changes(FILE *f, const struct kvm_sregs *before,
+					    const struct kvm_sregs *after);
+
 #endif /* VRINGLAB_VMM_REGS_H */

@@ -10,12 +10,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <linux/kvm.h>
 
 #include <vringlab/err.h>
 #include <vringlab/vmm.h>
 #include <vringlab/vmm_bus.h>
+#include <vringlab/vmm_observe.h>
 #include <vringlab/vmm_vcpu.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -67,6 +69,17 @@ struct vmm_vcpu {
 /* KVM_EXIT_MEMORY_FAULT of Linux 6.8, which older headers lack. */
 #define VMM_EXIT_MEMORY_FAULT 39
 
+/* regs.c: the flags of a register that are set, in brackets */
+enum vmm_flags {
+	VMM_FLAGS_RFLAGS,
+	VMM_FLAGS_CR0,
+	VMM_FLAGS_CR4,
+	VMM_FLAGS_EFER,
+	VMM_FLAGS_APIC_BASE,
+};
+
+void vmm_flags_print(FILE *f, enum vmm_flags which, uint64_t value);
+
 /* ioctl.c */
 struct vmm_capability {
 	unsigned int cap;
@@ -75,6 +88,10 @@ struct vmm_capability {
 
 int vmm_require(int fd, const struct vmm_capability *caps, size_t nr, struct vl_err *err);
 const char *vmm_ioctl_name(unsigned long request);
+
+/* Before and after each open and mmap; vmm_ioctl*() do it themselves. */
+void vmm_call_asked(const struct vmm_call *call);
+void vmm_call_answered(struct vmm_call *call, int result);
 
 /* The result, or a negative errno; for requests that may fail. */
 int vmm_ioctl_raw(int fd, unsigned long request, void *arg);

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 
+#include <vringlab/vmm_observe.h>
+
 #include "internal.h"
 
 static const struct {
@@ -91,27 +93,72 @@ static const char *cure_of(unsigned long request, int code)
 	return NULL;
 }
 
-int vmm_ioctl_raw(int fd, unsigned long request, void *arg)
+static const struct vmm_observer *observer;
+
+void vmm_observe(const struct vmm_observer *new)
 {
-	int ret = ioctl(fd, request, arg);
+	observer = new;
+}
+
+void vmm_call_asked(const struct vmm_call *call)
+{
+	if (observer)
+		observer->asked(observer->ctx, call);
+}
+
+void vmm_call_answered(struct vmm_call *call, int result)
+{
+	call->result = result;
+	if (observer)
+		observer->answered(observer->ctx, call);
+}
+
+static int request(int fd, unsigned long number, void *arg)
+{
+	int ret = ioctl(fd, number, arg);
 
 	return ret < 0 ? -errno : ret;
 }
 
-int vmm_ioctl_on(int fd, unsigned long request, void *arg, struct vl_err *err, const char *on, ...)
+static int observed(int fd, unsigned long number, void *arg, const char *on)
 {
-	int ret = vmm_ioctl_raw(fd, request, arg);
+	struct vmm_call call = {
+		.kind = VMM_CALL_IOCTL,
+		.fd = fd,
+		.request = number,
+		.name = vmm_ioctl_name(number),
+		.on = on,
+		.arg = arg,
+	};
+
+	vmm_call_asked(&call);
+	vmm_call_answered(&call, request(fd, number, arg));
+	return call.result;
+}
+
+int vmm_ioctl_raw(int fd, unsigned long number, void *arg)
+{
+	return observer ? observed(fd, number, arg, "") : request(fd, number, arg);
+}
+
+int vmm_ioctl_on(int fd, unsigned long number, void *arg, struct vl_err *err, const char *on, ...)
+{
+	int ret = observer ? 0 : request(fd, number, arg);
 	const char *cure;
 	char object[128];
 	va_list ap;
 
-	if (ret >= 0)
+	if (!observer && ret >= 0)
 		return ret;
 	va_start(ap, on);
 	vsnprintf(object, sizeof(object), on, ap);
 	va_end(ap);
-	cure = cure_of(request, ret);
-	return vl_err_set(err, ret, "%s on %s: %s%s%s", vmm_ioctl_name(request), object,
+	if (observer)
+		ret = observed(fd, number, arg, object);
+	if (ret >= 0)
+		return ret;
+	cure = cure_of(number, ret);
+	return vl_err_set(err, ret, "%s on %s: %s%s%s", vmm_ioctl_name(number), object,
 			  vl_strerror(ret), cure ? ": " : "", cure ? cure : "");
 }
 

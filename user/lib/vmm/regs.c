@@ -41,6 +41,17 @@ static const struct flag apic_base_bits[] = {
 	{ 11, "EN" },
 };
 
+static const struct {
+	const struct flag *flags;
+	size_t nr;
+} flag_registers[] = {
+	[VMM_FLAGS_RFLAGS] = { rflags_bits, ARRAY_SIZE(rflags_bits) },
+	[VMM_FLAGS_CR0] = { cr0_bits, ARRAY_SIZE(cr0_bits) },
+	[VMM_FLAGS_CR4] = { cr4_bits, ARRAY_SIZE(cr4_bits) },
+	[VMM_FLAGS_EFER] = { efer_bits, ARRAY_SIZE(efer_bits) },
+	[VMM_FLAGS_APIC_BASE] = { apic_base_bits, ARRAY_SIZE(apic_base_bits) },
+};
+
 int vmm_regs_get(const struct vmm_vcpu *vcpu, struct vmm_regs *regs, struct vl_err *err)
 {
 	struct vmm_regs got;
@@ -68,19 +79,26 @@ int vmm_regs_set(const struct vmm_vcpu *vcpu, const struct vmm_regs *regs, struc
 	return ret < 0 ? ret : 0;
 }
 
-static void print_flags(FILE *f, const char *name, uint64_t value, const struct flag *flags,
-			size_t nr)
+void vmm_flags_print(FILE *f, enum vmm_flags which, uint64_t value)
 {
+	const struct flag *flags = flag_registers[which].flags;
 	const char *space = "";
 
-	fprintf(f, "  %-8s %016" PRIx64 "  [", name, value);
-	for (size_t i = 0; i < nr; i++) {
+	fputc('[', f);
+	for (size_t i = 0; i < flag_registers[which].nr; i++) {
 		if (!(value >> flags[i].bit & 1))
 			continue;
 		fprintf(f, "%s%s", space, flags[i].name);
 		space = " ";
 	}
-	fputs("]\n", f);
+	fputc(']', f);
+}
+
+static void print_flags(FILE *f, const char *name, uint64_t value, enum vmm_flags which)
+{
+	fprintf(f, "  %-8s %016" PRIx64 "  ", name, value);
+	vmm_flags_print(f, which, value);
+	fputc('\n', f);
 }
 
 static void print_general(FILE *f, const struct kvm_regs *r)
@@ -166,13 +184,13 @@ void vmm_regs_print(FILE *f, const struct vmm_regs *regs)
 	const struct kvm_sregs *s = &regs->sregs;
 
 	print_general(f, &regs->regs);
-	print_flags(f, "rflags", regs->regs.rflags, rflags_bits, ARRAY_SIZE(rflags_bits));
-	print_flags(f, "cr0", s->cr0, cr0_bits, ARRAY_SIZE(cr0_bits));
+	print_flags(f, "rflags", regs->regs.rflags, VMM_FLAGS_RFLAGS);
+	print_flags(f, "cr0", s->cr0, VMM_FLAGS_CR0);
 	fprintf(f, "  %-8s %016llx\n", "cr2", (unsigned long long)s->cr2);
 	fprintf(f, "  %-8s %016llx\n", "cr3", (unsigned long long)s->cr3);
-	print_flags(f, "cr4", s->cr4, cr4_bits, ARRAY_SIZE(cr4_bits));
+	print_flags(f, "cr4", s->cr4, VMM_FLAGS_CR4);
 	fprintf(f, "  %-8s %016llx\n", "cr8", (unsigned long long)s->cr8);
-	print_flags(f, "efer", s->efer, efer_bits, ARRAY_SIZE(efer_bits));
-	print_flags(f, "apicbase", s->apic_base, apic_base_bits, ARRAY_SIZE(apic_base_bits));
+	print_flags(f, "efer", s->efer, VMM_FLAGS_EFER);
+	print_flags(f, "apicbase", s->apic_base, VMM_FLAGS_APIC_BASE);
 	print_segments(f, s);
 }

@@ -41,6 +41,31 @@ static void install_stop_signal(void)
 	sigaction(STOP_SIGNAL, &action, NULL);
 }
 
+static int map_run(struct vmm_vcpu *vcpu, struct vl_err *err)
+{
+	size_t size = vcpu->vm->run_size;
+	struct vmm_call call = {
+		.kind = VMM_CALL_MMAP,
+		.fd = vcpu->fd,
+		.name = "mmap",
+		.on = "struct kvm_run",
+		.size = size,
+	};
+	void *run;
+	int code;
+
+	vmm_call_asked(&call);
+	run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+	code = run == MAP_FAILED ? -errno : 0;
+	call.arg = code ? NULL : run;
+	vmm_call_answered(&call, code);
+	if (code)
+		return vl_err_set(err, code, "cannot map struct kvm_run of vCPU %u: %s", vcpu->id,
+				  vl_strerror(code));
+	vcpu->run = run;
+	return 0;
+}
+
 int vmm_vcpu_create(struct vmm_vcpu **vcpu, struct vmm *vm, unsigned int id, struct vl_err *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -63,13 +88,9 @@ int vmm_vcpu_create(struct vmm_vcpu **vcpu, struct vmm *vm, unsigned int id, str
 	if (ret < 0)
 		goto out_destroy;
 	new->fd = ret;
-	new->run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, new->fd, 0);
-	if (new->run == MAP_FAILED) {
-		new->run = NULL;
-		ret = vl_err_set(err, -errno, "cannot map struct kvm_run of vCPU %u: %s", id,
-				 vl_strerror(errno));
+	ret = map_run(new, err);
+	if (ret)
 		goto out_destroy;
-	}
 	ret = vmm_ioctl_raw(new->fd, KVM_GET_TSC_KHZ, NULL);
 	new->tsc_khz = ret > 0 ? ret : 0;
 	*vcpu = new;

@@ -20,13 +20,16 @@
 
 static int open_kvm(const char *path, struct vl_err *err)
 {
+	struct vmm_call call = { .kind = VMM_CALL_OPEN, .fd = -1, .name = "open", .on = path };
 	const char *cure = "";
 	int fd, code;
 
+	vmm_call_asked(&call);
 	fd = open(path, O_RDWR | O_CLOEXEC);
+	code = fd < 0 ? -errno : fd;
+	vmm_call_answered(&call, code);
 	if (fd >= 0)
 		return fd;
-	code = -errno;
 	if (code == -ENOENT || code == -ENODEV || code == -ENXIO)
 		cure = ": load kvm_intel or kvm_amd, and enable VT-x or SVM in the firmware";
 	else if (code == -EACCES || code == -EPERM)
