@@ -141,7 +141,7 @@ static void *backend_thread(void *arg)
 
 static int backend_start(struct backend *b, struct vmm_ring_ping *ping)
 {
-	const struct vmm_memory *mem = ping->memory;
+	const struct vmm_memory *mem = ping->micro.memory;
 	struct vring_mem_region region = {
 		.guest_addr = mem->gpa,
 		.user_addr = (uintptr_t)mem->host,
@@ -244,12 +244,12 @@ static int run(struct vmm_ring_ping *ping, struct vmm_guest_io *io, struct vmm_v
 {
 	int ret;
 
-	ret = vmm_vcpu_start(ping->vcpu, vmm_guest_exit, io, NULL);
+	ret = vmm_vcpu_start(ping->micro.vcpu, vmm_guest_exit, io, NULL);
 	if (ret)
 		return ret;
-	ret = t_poll_until(vmm_vcpu_done_fd(ping->vcpu), timeout_ms);
-	vmm_vcpu_stop(ping->vcpu);
-	vmm_vcpu_join(ping->vcpu, result);
+	ret = t_poll_until(vmm_vcpu_done_fd(ping->micro.vcpu), timeout_ms);
+	vmm_vcpu_stop(ping->micro.vcpu);
+	vmm_vcpu_join(ping->micro.vcpu, result);
 	return ret;
 }
 
@@ -422,12 +422,12 @@ static int stop_while_silent(struct vmm_ring_ping *ping, struct backend *backend
 	ret = backend_start(backend, ping);
 	if (ret)
 		return ret;
-	ret = vmm_vcpu_start(ping->vcpu, vmm_guest_exit, io, NULL);
+	ret = vmm_vcpu_start(ping->micro.vcpu, vmm_guest_exit, io, NULL);
 	if (ret)
 		return ret;
 	ret = t_poll_until(backend->silent_fd, T_DEADLINE_MS);
-	vmm_vcpu_stop(ping->vcpu);
-	vmm_vcpu_join(ping->vcpu, result);
+	vmm_vcpu_stop(ping->micro.vcpu);
+	vmm_vcpu_join(ping->micro.vcpu, result);
 	return ret;
 }
 
@@ -458,21 +458,21 @@ TEST_F(one_ping, reports_its_own_fault)
 	self->ping.param->desc_gpa = 0x8;
 	ASSERT_EQ(0, run(&self->ping, &self->io, &self->result, T_DEADLINE_MS));
 	EXPECT_EQ(VMM_END_GUEST, self->result.end);
-	EXPECT_EQ(RING_PING_EXCEPTION, self->io.status);
-	EXPECT_EQ(14, self->ping.param->exc_vector);
-	EXPECT_EQ(0x8, self->ping.param->exc_cr2);
+	EXPECT_EQ(MICRO_EXCEPTION, self->io.status);
+	EXPECT_EQ(14, self->ping.param->head.exc_vector);
+	EXPECT_EQ(0x8, self->ping.param->head.exc_cr2);
 	/* a write to a page that is not present, by the kernel */
-	EXPECT_EQ(2, self->ping.param->exc_error);
-	EXPECT_LE(VMM_GUEST_LOAD_GPA, self->ping.param->exc_rip);
+	EXPECT_EQ(2, self->ping.param->head.exc_error);
+	EXPECT_LE(VMM_GUEST_LOAD_GPA, self->ping.param->head.exc_rip);
 	EXPECT_EQ(-EIO, vmm_ring_ping_check(&self->ping, self->io.status, &self->err));
 	EXPECT_NE(NULL, strstr(self->err.msg, "exception 14 at rip 0x1"));
 }
 
 TEST_F(one_ping, refuses_parameters_of_another_version)
 {
-	self->ping.param->version++;
+	self->ping.param->head.version++;
 	ASSERT_EQ(0, run(&self->ping, &self->io, &self->result, T_DEADLINE_MS));
-	EXPECT_EQ(RING_PING_BAD_PARAM, self->io.status);
+	EXPECT_EQ(MICRO_BAD_PARAM, self->io.status);
 	EXPECT_EQ(0, self->ping.param->kicks);
 }
 
@@ -508,7 +508,7 @@ TEST_F(one_ping, check_fails_on_every_count_that_is_off_by_one)
 	uint64_t *const counts[] = {
 		&param->completed,  &param->kicks,    &param->suppressed,
 		&param->interrupts, &param->spurious, &param->buffers,
-		&param->mismatches, &param->errors,   &param->hist[20],
+		&param->mismatches, &param->errors,   &param->rtt.buckets[20],
 	};
 
 	ASSERT_EQ(0, backend_start(&self->backend, &self->ping));

@@ -31,10 +31,10 @@ static int start_vring(void *ctx, struct vu_frontend *fe, struct vl_err *err)
 {
 	const struct vmm_ring_ping *ping = &((struct guest *)ctx)->ping;
 	const struct vu_frontend_region region = {
-		.guest_addr = ping->memory->gpa,
-		.user_addr = (uintptr_t)ping->memory->host,
-		.size = ping->memory->size,
-		.fd = ping->memory->fd,
+		.guest_addr = ping->micro.memory->gpa,
+		.user_addr = (uintptr_t)ping->micro.memory->host,
+		.size = ping->micro.memory->size,
+		.fd = ping->micro.memory->fd,
 	};
 	const struct vu_frontend_vring vring = {
 		.num = ping->config.queue_size,
@@ -68,8 +68,8 @@ static int connect_backend(struct guest *g, struct vl_err *err)
 static int guest_open(struct t_traffic *t)
 {
 	const struct vmm_ring_ping_config config = {
-		.memory = VMM_RING_PING_MEMORY_MIN,
-		.count = VMM_RING_PING_COUNT_MAX,
+		.memory = VMM_MICRO_MEMORY_MIN,
+		.count = VMM_MICRO_COUNT_MAX,
 		.payload_bytes = 64,
 		.queue_size = 64,
 		.depth = 1,
@@ -103,16 +103,16 @@ static int guest_run(struct t_traffic *t)
 	struct vmm_vcpu_result result;
 	int ret;
 
-	ret = vmm_vcpu_start(g->ping.vcpu, vmm_guest_exit, &io, &t->err);
+	ret = vmm_vcpu_start(g->ping.micro.vcpu, vmm_guest_exit, &io, &t->err);
 	if (ret)
 		return ret;
-	while (t_poll_until(vmm_vcpu_done_fd(g->ping.vcpu), POLL_MS) == -ETIMEDOUT &&
+	while (t_poll_until(vmm_vcpu_done_fd(g->ping.micro.vcpu), POLL_MS) == -ETIMEDOUT &&
 	       !t_traffic_stopping(t)) {
 		vmm_ring_ping_result(&g->ping, &counted);
 		__atomic_store_n(&t->rounds, counted.completed, __ATOMIC_RELAXED);
 	}
-	vmm_vcpu_stop(g->ping.vcpu);
-	vmm_vcpu_join(g->ping.vcpu, &result);
+	vmm_vcpu_stop(g->ping.micro.vcpu);
+	vmm_vcpu_join(g->ping.micro.vcpu, &result);
 	vmm_ring_ping_result(&g->ping, &counted);
 	if (result.end != VMM_END_STOPPED)
 		return vl_err_set(&t->err, -EPROTO, "ended by itself, status %u: %s", io.status,
@@ -128,7 +128,7 @@ static void guest_close(struct t_traffic *t)
 
 	if (!g)
 		return;
-	if (g->ping.vm)
+	if (g->ping.micro.vm)
 		vmm_ring_ping_destroy(&g->ping);
 	vu_session_destroy(&g->session);
 	t_ping_stop(&g->backend);

@@ -12,6 +12,12 @@ guest_cflags := -std=gnu11 $(WARN) $(if $(WERROR),-Werror) -O2 -m64 \
 guest_ldflags := -m elf_x86_64 -nostdlib -static -z noexecstack \
 	--build-id=none -T guest/guest.lds
 
+# What guests in C share; of an archive, so that hello stays as small as it is.
+guest_lib := $(out)/guest/lib/libguest.a
+$(guest_lib): $(patsubst guest/%.c,$(out)/guest/%.o,$(sort $(wildcard guest/lib/*.c)))
+	$(call say,AR)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
 # kept: --dump-regs gives addresses, and the .elf has the symbols
 .PRECIOUS: $(out)/guest/%.o $(out)/guest/%.elf
 
@@ -25,9 +31,9 @@ $(out)/guest/%.o: guest/%.S $(flags)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -m64 -MMD -MP -c -o $@ $<
 
-$(out)/guest/%.elf: $(out)/guest/%.o guest/guest.lds
+$(out)/guest/%.elf: $(out)/guest/%.o $(guest_lib) guest/guest.lds
 	$(call say,LD)
-	$(Q)$(LD) $(guest_ldflags) -o $@ $<
+	$(Q)$(LD) $(guest_ldflags) -o $@ $< $(guest_lib)
 
 $(out)/guest/%.bin: $(out)/guest/%.elf
 	$(call say,OBJCOPY)
@@ -35,4 +41,4 @@ $(out)/guest/%.bin: $(out)/guest/%.elf
 
 $(out)/lib/vmm/guests.o: $(guest_bins)
 
--include $(guest_bins:.bin=.d)
+-include $(guest_bins:.bin=.d) $(wildcard $(out)/guest/lib/*.d)

@@ -9,19 +9,8 @@
  * mapped to itself. The device is not trusted: what it writes is checked, and a
  * fault ends the guest with its details in the result.
  */
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
+#include "lib/cpu.h"
 #include "ring_ping.h"
-
-#define EXIT_PORT 0x501 /* VMM_GUEST_EXIT_PORT */
-
-/* Intel SDM volume 3, "Local APIC Register Address Map". */
-#define LAPIC_SVR 0xfee000f0ull
-#define LAPIC_TPR 0xfee00080ull
-#define SVR_ENABLE 0x100u
-#define SPURIOUS_VECTOR 0xffu
 
 /* VIRTIO 1.2 sections 2.7.5, 2.7.6, 2.7.8. */
 struct desc {
@@ -53,25 +42,6 @@ struct used {
 
 #define USED_F_NO_NOTIFY 1
 
-struct idt_entry {
-	uint16_t offset_low;
-	uint16_t selector;
-	uint16_t flags;
-	uint16_t offset_mid;
-	uint32_t offset_high;
-	uint32_t zero;
-};
-
-#define IDT_INTERRUPT_GATE 0x8e00 /* present, dpl 0 */
-#define NR_EXCEPTIONS 32u
-
-/* What the stubs below and the CPU push. */
-struct frame {
-	uint64_t vector;
-	uint64_t error;
-	uint64_t rip;
-};
-
 /* Written by the interrupt handler. */
 volatile uint64_t nr_interrupts;
 volatile uint64_t nr_spurious;
@@ -80,16 +50,7 @@ volatile uint16_t interrupt_used; /* the used index when it ran last */
 /* Read by the interrupt handler. */
 volatile struct used *used;
 
-extern const char exception_stubs[], interrupt_stub[], spurious_stub[];
-void halt(void);
-
-__attribute__((noreturn)) void exception(const struct frame *frame);
-__attribute__((noreturn, section(".text.start"))) void _start(void);
-void *memset(void *s, int c, size_t n);
-void *memcpy(void *to, const void *from, size_t n);
-
-static struct ring_ping_param *const param = (void *)(uintptr_t)RING_PING_PARAM_GPA;
-static struct idt_entry idt[256] __attribute__((aligned(16)));
+static struct ring_ping_param *const param = (void *)(uintptr_t)MICRO_PARAM_GPA;
 static uint8_t in_flight[RING_PING_DEPTH_MAX];
 static struct desc *desc;
 static struct avail *avail;
@@ -97,42 +58,15 @@ static uint16_t avail_idx;
 static uint16_t last_used;
 
 /*
- * Exceptions with an error code (Intel SDM volume 3, table 6-1, and AMD's 29
- * and 30): bit n of the mask. The others push a zero in its place. The interrupt
- * handler needs two registers, and no C.
- *
- * An interrupt that returns to the very hlt came between sti and hlt. Processors
- * let none in there; the SVM that QEMU 7.2 emulates forgets the sti when a host
- * interrupt makes the guest exit just then. The hlt would wait for what has come
- * already: the handler returns behind it.
+ * The handler needs two registers, and no C. Of halt_hlt, lib/cpu.c tells.
  *
  * An interrupt is spurious if it finds the used index that the one before found.
- * The same QEMU delivers one twice now and then, and may interrupt the handler for
- * it: one instruction both reads the old index and writes the new.
+ * The SVM that QEMU 7.2 emulates delivers one twice now and then, and may interrupt
+ * the handler for it: one instruction both reads the old index and writes the new.
  */
 /* clang-format off */
 asm("	.text\n"
-	"	.balign 16\n"
-	"exception_stubs:\n"
-	"	.set vec, 0\n"
-	"	.rept 32\n"
-	"	.balign 16\n"
-	"	.if !((0x60227d00 >> vec) & 1)\n"
-	"	push $0\n"
-	"	.endif\n"
-	"	push $vec\n"
-	"	jmp exception_common\n"
-	"	.set vec, vec + 1\n"
-	"	.endr\n"
-	"exception_common:\n"
-	"	mov %rsp, %rdi\n"
-	"	and $-16, %rsp\n"
-	"	call exception\n"
-	"halt:\n"
-	"	sti\n"
-	"halt_hlt:\n"
-	"	hlt\n"
-	"	ret\n"
+	"	.globl interrupt_stub\n"
 	"interrupt_stub:\n"
 	"	cmpq $halt_hlt, (%rsp)\n" /* the interrupted rip */
 	"	jne 1f\n"
@@ -151,54 +85,9 @@ asm("	.text\n"
 	"	movl $0, (%rax)\n"
 	"	pop %rdx\n"
 	"	pop %rax\n"
-	"	iretq\n"
-	"spurious_stub:\n"
 	"	iretq\n");
 
 /* clang-format on */
-
-#define STUB_SIZE 16u
-
-/* The compiler may call these two, and string instructions need no loop here. */
-void *memset(void *s, int c, size_t n)
-{
-	void *to = s;
-
-	asm volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(c) : "memory");
-	return s;
-}
-
-void *memcpy(void *to, const void *from, size_t n)
-{
-	void *d = to;
-
-	asm volatile("rep movsb" : "+D"(d), "+S"(from), "+c"(n) : : "memory");
-	return to;
-}
-
-static void barrier(void)
-{
-	asm volatile("" : : : "memory");
-}
-
-static void full_barrier(void)
-{
-	asm volatile("mfence" : : : "memory");
-}
-
-static uint64_t rdtsc(void)
-{
-	uint32_t low, high;
-
-	/* neither side of the fence may cross it */
-	asm volatile("lfence; rdtsc; lfence" : "=a"(low), "=d"(high) : : "memory");
-	return (uint64_t)high << 32 | low;
-}
-
-static void write32(uint64_t addr, uint32_t value)
-{
-	*(volatile uint32_t *)addr = value;
-}
 
 /* Both of one moment: an interrupt may come in between. */
 static void note_interrupts(void)
@@ -212,68 +101,18 @@ static void note_interrupts(void)
 	param->spurious = spurious;
 }
 
-static void __attribute__((noreturn)) leave(enum ring_ping_status status)
+static void __attribute__((noreturn)) finish(unsigned int status)
 {
 	note_interrupts();
-	barrier();
-	for (;;)
-		asm volatile("cli; outb %b0, %w1; hlt" : : "a"(status), "d"(EXIT_PORT) : "memory");
-}
-
-void exception(const struct frame *frame)
-{
-	uint64_t cr2;
-
-	asm volatile("mov %%cr2, %0" : "=r"(cr2));
-	param->exc_vector = frame->vector;
-	param->exc_error = frame->error;
-	param->exc_rip = frame->rip;
-	param->exc_cr2 = cr2;
-	leave(RING_PING_EXCEPTION);
-}
-
-static void set_gate(unsigned int vector, uint64_t handler)
-{
-	uint16_t cs;
-
-	asm("mov %%cs, %0" : "=r"(cs));
-	idt[vector] = (struct idt_entry){
-		.offset_low = handler,
-		.selector = cs,
-		.flags = IDT_INTERRUPT_GATE,
-		.offset_mid = handler >> 16,
-		.offset_high = handler >> 32,
-	};
-}
-
-static void init_interrupts(void)
-{
-	struct __attribute__((packed)) {
-		uint16_t limit;
-		uint64_t base;
-	} idtr = { sizeof(idt) - 1, (uintptr_t)idt };
-
-	for (unsigned int i = 0; i < NR_EXCEPTIONS; i++)
-		set_gate(i, (uintptr_t)exception_stubs + i * STUB_SIZE);
-	set_gate(SPURIOUS_VECTOR, (uintptr_t)spurious_stub);
-	asm volatile("lidt %0" : : "m"(idtr));
-}
-
-static void init_lapic(void)
-{
-	set_gate(param->vector, (uintptr_t)interrupt_stub);
-	write32(LAPIC_SVR, SVR_ENABLE | SPURIOUS_VECTOR);
-	write32(LAPIC_TPR, 0);
-	asm volatile("sti");
+	leave(status);
 }
 
 static bool param_is_good(void)
 {
-	return param->magic == RING_PING_MAGIC && param->version == RING_PING_VERSION &&
-	       param->size == sizeof(*param) && param->depth &&
+	return head_is_good(RING_PING_MAGIC, RING_PING_VERSION, sizeof(*param)) && param->depth &&
 	       param->depth <= RING_PING_DEPTH_MAX && param->depth * 2 <= param->queue_size &&
-	       param->payload_bytes && param->vector >= NR_EXCEPTIONS &&
-	       param->vector < SPURIOUS_VECTOR;
+	       param->payload_bytes && param->vector >= VECTOR_MIN &&
+	       param->vector < VECTOR_SPURIOUS;
 }
 
 /* Chain c is descriptors 2c and 2c + 1 for ever: there is no free list. */
@@ -347,10 +186,9 @@ static void kick(void)
 	}
 	param->kicks++;
 	if (param->doorbell == RING_PING_DOORBELL_PIO)
-		asm volatile("outw %w0, %w1" : : "a"(0), "d"(param->doorbell_addr) : "memory");
+		ring_port(param->doorbell_addr, 0);
 	else
-		/* one instruction that KVM need not decode further than this */
-		asm volatile("movw %w0, (%1)" : : "r"(0), "r"(param->doorbell_addr) : "memory");
+		ring_address(param->doorbell_addr, 0);
 }
 
 static bool all_there(void)
@@ -427,7 +265,7 @@ static void take_answers(uint64_t iteration)
 		if (id % 2 || id / 2 >= param->depth || !in_flight[id / 2]) {
 			note_bad(iteration, i, 0, id);
 			param->errors++;
-			leave(RING_PING_BAD_USED);
+			finish(RING_PING_BAD_USED);
 		}
 		in_flight[id / 2] = 0;
 		last_used++;
@@ -438,28 +276,18 @@ static void take_answers(uint64_t iteration)
 	if (used->idx != last_used) {
 		note_bad(iteration, 0, last_used, used->idx);
 		param->errors++;
-		leave(RING_PING_BAD_USED);
+		finish(RING_PING_BAD_USED);
 	}
-}
-
-static void note_round_trip(uint64_t cycles)
-{
-	if (cycles < param->rtt_min)
-		param->rtt_min = cycles;
-	if (cycles > param->rtt_max)
-		param->rtt_max = cycles;
-	param->rtt_sum += cycles;
-	param->hist[tsc_hist_bucket(cycles)]++;
 }
 
 void _start(void)
 {
-	init_interrupts();
+	init_exceptions();
 	if (!param_is_good())
-		leave(RING_PING_BAD_PARAM);
+		leave(MICRO_BAD_PARAM);
 	init_ring();
-	init_lapic();
-	param->rtt_min = UINT64_MAX;
+	init_interrupts(param->vector);
+	tsc_hist_init(&param->rtt);
 
 	for (uint64_t i = 0; i < param->iterations; i++) {
 		uint64_t start;
@@ -469,10 +297,10 @@ void _start(void)
 		start = rdtsc();
 		kick();
 		wait_for_answers();
-		note_round_trip(rdtsc() - start);
+		tsc_hist_add(&param->rtt, rdtsc() - start);
 		take_answers(i);
 		note_interrupts();
 		param->completed++;
 	}
-	leave(param->mismatches ? RING_PING_MISMATCH : RING_PING_OK);
+	finish(param->mismatches ? RING_PING_MISMATCH : MICRO_OK);
 }

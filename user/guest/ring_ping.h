@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the VMM and the guest ring-ping say to each other, in guest memory at
- * RING_PING_PARAM_GPA. The VMM writes the first part before the guest runs, the
- * guest writes the second one while it runs, so that a VMM that loses patience
- * can see how far it got.
+ * What the VMM and the guest ring-ping say to each other: see micro.h.
  */
 #ifndef VRINGLAB_RING_PING_H
 #define VRINGLAB_RING_PING_H
 
 #include <stdint.h>
 
+#include "micro.h"
 #include "tsc_hist.h"
 
 #define RING_PING_MAGIC 0x676e6970676e6972ull /* "ringping" */
-#define RING_PING_VERSION 1u
-
-#define RING_PING_PARAM_GPA 0x9000u
-/* Rings and buffers start here. */
-#define RING_PING_DATA_GPA 0x100000u
+#define RING_PING_VERSION 2u
 
 /* A chain is two descriptors, and VIRTIO 1.2 section 2.7 allows 32768. */
 #define RING_PING_DEPTH_MAX 16384u
@@ -33,18 +27,14 @@ enum ring_ping_wait {
 };
 
 /* What the guest writes to its exit port. */
+/* Besides those of enum micro_status. */
 enum ring_ping_status {
-	RING_PING_OK,
-	RING_PING_MISMATCH, /* wrong answers; see the counters */
-	RING_PING_BAD_PARAM, /* this structure is not of this version */
+	RING_PING_MISMATCH = MICRO_OWN, /* wrong answers; see the counters */
 	RING_PING_BAD_USED, /* the device broke the used ring */
-	RING_PING_EXCEPTION, /* the guest is broken; see its exception */
 };
 
 struct ring_ping_param {
-	uint64_t magic;
-	uint32_t version;
-	uint32_t size; /* of this structure */
+	struct micro_head head;
 
 	/* from the VMM */
 	uint64_t iterations;
@@ -80,19 +70,11 @@ struct ring_ping_param {
 	uint64_t bad_expected; /* a byte, a length or an index */
 	uint64_t bad_got;
 
-	/* of the exception */
-	uint64_t exc_vector;
-	uint64_t exc_error;
-	uint64_t exc_rip;
-	uint64_t exc_cr2;
-
 	/* round trips in TSC cycles: from before the kick to all answers there */
-	uint64_t rtt_min;
-	uint64_t rtt_max;
-	uint64_t rtt_sum;
-	uint64_t hist[TSC_HIST_BUCKETS];
+	struct tsc_hist rtt;
 };
 
-_Static_assert(sizeof(struct ring_ping_param) <= 0x2000, "the parameters reach into the stack");
+_Static_assert(MICRO_PARAM_GPA + sizeof(struct ring_ping_param) <= MICRO_PARAM_END,
+	       "the parameters reach into the stack");
 
 #endif /* VRINGLAB_RING_PING_H */

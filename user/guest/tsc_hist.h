@@ -26,4 +26,30 @@ static inline uint32_t tsc_hist_bucket(uint64_t value)
 	return bucket < TSC_HIST_BUCKETS ? bucket : TSC_HIST_BUCKETS - 1;
 }
 
+/* What a guest has measured. */
+struct tsc_hist {
+	uint64_t count;
+	uint64_t min;
+	uint64_t max;
+	uint64_t sum;
+	uint64_t buckets[TSC_HIST_BUCKETS];
+};
+
+static inline void tsc_hist_init(struct tsc_hist *hist)
+{
+	/* memory is 0 already */
+	hist->min = UINT64_MAX;
+}
+
+static inline void tsc_hist_add(struct tsc_hist *hist, uint64_t cycles)
+{
+	if (cycles < hist->min)
+		hist->min = cycles;
+	if (cycles > hist->max)
+		hist->max = cycles;
+	hist->sum += cycles;
+	hist->count++;
+	hist->buckets[tsc_hist_bucket(cycles)]++;
+}
+
 #endif /* VRINGLAB_TSC_HIST_H */

@@ -160,7 +160,7 @@ static int parse_choice(const char *option, const char *text, const char *first,
 
 static int parse_count(const char *text, uint64_t *count)
 {
-	int ret = vl_parse_u64(text, 1, VMM_RING_PING_COUNT_MAX, count);
+	int ret = vl_parse_u64(text, 1, VMM_MICRO_COUNT_MAX, count);
 
 	return ret ? bad_number("count", text, ret, "1 to 4294967296") : 0;
 }
@@ -178,7 +178,7 @@ static int parse_size(const char *text, uint32_t *size)
 
 static int parse_memory(const char *text, uint64_t *memory)
 {
-	int ret = vl_parse_size(text, HELLO_MEMORY, VMM_RING_PING_MEMORY_MAX, memory);
+	int ret = vl_parse_size(text, HELLO_MEMORY, VMM_MICRO_MEMORY_MAX, memory);
 
 	return ret ? bad_number("memory", text, ret, "128K to 3G") : 0;
 }

@@ -53,7 +53,7 @@ static int start_vring(struct ping_session *s, struct vu_frontend *fe, struct vl
 
 static int hand_over(struct ping_session *s, struct vu_frontend *fe, struct vl_err *err)
 {
-	const struct vmm_memory *mem = s->ping.memory;
+	const struct vmm_memory *mem = s->ping.micro.memory;
 	const struct vu_frontend_region region = {
 		.guest_addr = mem->gpa,
 		.user_addr = (uintptr_t)mem->host,
@@ -70,7 +70,7 @@ static int start(void *ctx, struct vu_frontend *fe, struct vl_err *err)
 {
 	struct ping_session *s = ctx;
 
-	return s->ping.vm ? hand_over(s, fe, err) : 0;
+	return s->ping.micro.vm ? hand_over(s, fe, err) : 0;
 }
 
 /* The back-end must have taken every chain: the index is modulo 2^16. */
@@ -115,7 +115,7 @@ static int run(const struct vmm_options *options, struct ping_session *s, struct
 	uint32_t base = 0;
 	int ret;
 
-	ret = vmm_run(options, s->ping.vcpu, &s->session, &io, &result, err);
+	ret = vmm_run(options, s->ping.micro.vcpu, &s->session, &io, &result, err);
 	vmm_ring_ping_result(&s->ping, &counted);
 	if (ret)
 		add_progress(&s->ping, &counted, err);

@@ -12,15 +12,13 @@
 
 #include <vringlab/hist.h>
 #include <vringlab/vmm.h>
+#include <vringlab/vmm_micro.h>
 #include <vringlab/vmm_vcpu.h>
 
 /* Bounds of what a caller may ask for. */
-#define VMM_RING_PING_COUNT_MAX (1ull << 32)
 #define VMM_RING_PING_SIZE_MAX (1u << 20)
 #define VMM_RING_PING_QUEUE_MIN 2u
 #define VMM_RING_PING_QUEUE_MAX 32768u
-#define VMM_RING_PING_MEMORY_MIN (2ull << 20)
-#define VMM_RING_PING_MEMORY_MAX (3ull << 30)
 
 /**
  * struct vmm_ring_ping_config - What the guest shall do
@@ -50,9 +48,7 @@ struct ring_ping_param;
 
 /**
  * struct vmm_ring_ping - The guest, ready to start
- * @vm:		Its VM.
- * @vcpu:	Its only vCPU.
- * @memory:	All of its memory; what a vhost-user back-end gets to map.
+ * @micro:	VM, vCPU and memory; the last is what a vhost-user back-end gets to map.
  * @kick_fd:	eventfd, non-blocking; the guest's kicks.
  * @call_fd:	eventfd, non-blocking; the guest's interrupt.
  * @desc:	Descriptor table in this process.
@@ -64,9 +60,7 @@ struct ring_ping_param;
  * All of it is owned by the structure.
  */
 struct vmm_ring_ping {
-	struct vmm *vm;
-	struct vmm_vcpu *vcpu;
-	const struct vmm_memory *memory;
+	struct vmm_micro micro;
 	int kick_fd;
 	int call_fd;
 	void *desc;
@@ -124,10 +118,6 @@ void vmm_ring_ping_destroy(struct vmm_ring_ping *ping);
  * @bad_offset:	Byte in the answer.
  * @bad_expected: Byte, length or index expected there.
  * @bad_got:	What was there.
- * @exc_vector:	Of the guest's fault.
- * @exc_error:	Error code of the guest's fault.
- * @exc_rip:	Where it was.
- * @exc_cr2:	The address, if it was a page fault.
  * @rtt:	Round trips in TSC cycles: from before the kick until the answers
  *		are there.
  * @tsc_khz:	TSC cycles per ms; 0 if KVM does not know.
@@ -146,10 +136,6 @@ struct vmm_ring_ping_result {
 	uint64_t bad_offset;
 	uint64_t bad_expected;
 	uint64_t bad_got;
-	uint64_t exc_vector;
-	uint64_t exc_error;
-	uint64_t exc_rip;
-	uint64_t exc_cr2;
 	struct vl_hist rtt;
 	uint32_t tsc_khz;
 };

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #include <vringlab/fd.h>
 #include <vringlab/vmm_guest.h>
@@ -10,13 +9,6 @@
 
 #include "../../guest/ring_ping.h"
 #include "internal.h"
-
-/* Any but an exception's and the spurious one. */
-#define VECTOR 0x30u
-
-/* Ports from 0x600 on and addresses from 3 GiB on belong to no PC device here. */
-#define DOORBELL_PORT 0x600u
-#define DOORBELL_GPA 0xd0000000u
 
 /* Buffers that share no cache line; a multiple of 8 for the guest's patterns. */
 #define BUFFER_ALIGN 64u
@@ -43,7 +35,7 @@ static struct layout plan(const struct vmm_ring_ping_config *config)
 	struct layout l;
 
 	l.stride = align_up(config->payload_bytes, BUFFER_ALIGN);
-	l.desc = RING_PING_DATA_GPA;
+	l.desc = MICRO_DATA_GPA;
 	l.avail = align_up(l.desc + 16 * num, 4096);
 	l.used = align_up(l.avail + 6 + 2 * num, 4096);
 	l.request = align_up(l.used + 6 + 8 * num, 4096);
@@ -56,8 +48,8 @@ int vmm_ring_ping_validate(const struct vmm_ring_ping_config *c, struct vl_err *
 {
 	uint64_t end;
 
-	if (!c->count || c->count > VMM_RING_PING_COUNT_MAX)
-		return vl_err_set(err, -EINVAL, "count must be 1 to %llu", VMM_RING_PING_COUNT_MAX);
+	if (!c->count || c->count > VMM_MICRO_COUNT_MAX)
+		return vl_err_set(err, -EINVAL, "count must be 1 to %llu", VMM_MICRO_COUNT_MAX);
 	if (!c->payload_bytes || c->payload_bytes > VMM_RING_PING_SIZE_MAX)
 		return vl_err_set(err, -EINVAL, "buffers must be of 1 to %u bytes",
 				  VMM_RING_PING_SIZE_MAX);
@@ -68,11 +60,11 @@ int vmm_ring_ping_validate(const struct vmm_ring_ping_config *c, struct vl_err *
 	if (!c->depth || c->depth > c->queue_size / 2)
 		return vl_err_set(err, -EINVAL, "depth must be 1 to %u, half of the queue size",
 				  c->queue_size / 2);
-	if (c->memory < VMM_RING_PING_MEMORY_MIN || c->memory > VMM_RING_PING_MEMORY_MAX ||
+	if (c->memory < VMM_MICRO_MEMORY_MIN || c->memory > VMM_MICRO_MEMORY_MAX ||
 	    c->memory % 4096)
 		return vl_err_set(err, -EINVAL,
 				  "memory must be whole pages from %llu MiB to %llu MiB",
-				  VMM_RING_PING_MEMORY_MIN >> 20, VMM_RING_PING_MEMORY_MAX >> 20);
+				  VMM_MICRO_MEMORY_MIN >> 20, VMM_MICRO_MEMORY_MAX >> 20);
 	end = plan(c).end;
 	if (end > c->memory)
 		return vl_err_set(err, -ENOSPC,
@@ -82,96 +74,79 @@ int vmm_ring_ping_validate(const struct vmm_ring_ping_config *c, struct vl_err *
 	return 0;
 }
 
-static int create_eventfd(int *fd, struct vl_err *err)
-{
-	*fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	return *fd < 0 ? vl_err_set(err, -errno, "eventfd: %s", vl_strerror(errno)) : 0;
-}
-
 static int attach_eventfds(struct vmm_ring_ping *ping, struct vl_err *err)
 {
 	struct vmm_ioeventfd doorbell = { .bus = ping->config.doorbell };
 	int ret;
 
-	ret = create_eventfd(&ping->kick_fd, err);
+	ret = vmm_micro_eventfd(&ping->kick_fd, err);
 	if (ret)
 		return ret;
-	ret = create_eventfd(&ping->call_fd, err);
+	ret = vmm_micro_eventfd(&ping->call_fd, err);
 	if (ret)
 		return ret;
 	doorbell.fd = ping->kick_fd;
 	if (doorbell.bus == VMM_BUS_PIO) {
-		doorbell.addr = DOORBELL_PORT;
+		doorbell.addr = VMM_MICRO_DOORBELL_PORT;
 		doorbell.len = 2;
 	} else {
 		/* any width: lets KVM skip decoding the instruction where it can */
-		doorbell.addr = DOORBELL_GPA;
+		doorbell.addr = VMM_MICRO_DOORBELL_GPA;
 	}
-	ret = vmm_ioeventfd_attach(ping->vm, &doorbell, err);
+	ret = vmm_ioeventfd_attach(ping->micro.vm, &doorbell, err);
 	if (ret)
 		return ret;
-	return vmm_irqfd_attach(ping->vm, ping->call_fd, 0, VECTOR, NULL, err);
+	return vmm_irqfd_attach(ping->micro.vm, ping->call_fd, 0, VMM_MICRO_VECTOR, NULL, err);
 }
 
 static void write_param(struct vmm_ring_ping *ping)
 {
 	const struct vmm_ring_ping_config *c = &ping->config;
+	bool pio = c->doorbell == VMM_BUS_PIO;
 	struct layout l = plan(c);
 	struct ring_ping_param param = {
-		.magic = RING_PING_MAGIC,
-		.version = RING_PING_VERSION,
-		.size = sizeof(param),
+		.head = {
+			.magic = RING_PING_MAGIC,
+			.version = RING_PING_VERSION,
+			.size = sizeof(param),
+		},
 		.iterations = c->count,
 		.desc_gpa = l.desc,
 		.avail_gpa = l.avail,
 		.used_gpa = l.used,
 		.request_gpa = l.request,
 		.response_gpa = l.response,
-		.doorbell = c->doorbell == VMM_BUS_PIO ? RING_PING_DOORBELL_PIO :
-							 RING_PING_DOORBELL_MMIO,
-		.doorbell_addr = c->doorbell == VMM_BUS_PIO ? DOORBELL_PORT : DOORBELL_GPA,
+		.doorbell = pio ? RING_PING_DOORBELL_PIO : RING_PING_DOORBELL_MMIO,
+		.doorbell_addr = pio ? VMM_MICRO_DOORBELL_PORT : VMM_MICRO_DOORBELL_GPA,
 		.wait = c->spin ? RING_PING_WAIT_SPIN : RING_PING_WAIT_HALT,
 		.queue_size = c->queue_size,
 		.depth = c->depth,
 		.payload_bytes = c->payload_bytes,
 		.stride_bytes = l.stride,
-		.vector = VECTOR,
+		.vector = VMM_MICRO_VECTOR,
 	};
 
-	/* memory starts at 0 and holds all of the plan: see check_fit() */
-	ping->param = (void *)(ping->memory->host + RING_PING_PARAM_GPA);
+	/* memory starts at 0 and holds all of the plan: see vmm_ring_ping_validate() */
+	ping->param = ping->micro.param;
 	*ping->param = param;
-	ping->desc = ping->memory->host + l.desc;
-	ping->avail = ping->memory->host + l.avail;
-	ping->used = ping->memory->host + l.used;
+	ping->desc = ping->micro.memory->host + l.desc;
+	ping->avail = ping->micro.memory->host + l.avail;
+	ping->used = ping->micro.memory->host + l.used;
 }
 
 static int create(struct vmm_ring_ping *ping, struct vl_err *err)
 {
-	const struct vmm_guest_image *image = vmm_guest_find("ring-ping");
 	int ret;
 
-	ret = vmm_create(&ping->vm, ping->config.kvm_path, err);
-	if (ret)
-		return ret;
-	/* before the irqchip: later it costs KVM a grace period */
-	ret = vmm_memory_add(ping->vm, 0, ping->config.memory, &ping->memory, err);
-	if (ret)
-		return ret;
-	ret = vmm_irqchip_create(ping->vm, ping->config.irqchip, err);
+	ret = vmm_micro_create(&ping->micro, ping->config.kvm_path, ping->config.memory,
+			       ping->config.irqchip, err);
 	if (ret)
 		return ret;
 	ret = attach_eventfds(ping, err);
 	if (ret)
 		return ret;
-	ret = vmm_vcpu_create(&ping->vcpu, ping->vm, 0, err);
-	if (ret)
-		return ret;
-	ret = vmm_vcpu_set_cpuid(ping->vcpu, err);
-	if (ret)
-		return ret;
 	write_param(ping);
-	return vmm_guest_load(ping->vm, ping->vcpu, image, err);
+	return vmm_micro_add_vcpu(&ping->micro, "ring-ping", err);
 }
 
 int vmm_ring_ping_create(struct vmm_ring_ping *ping, const struct vmm_ring_ping_config *config,
@@ -198,31 +173,9 @@ int vmm_ring_ping_create(struct vmm_ring_ping *ping, const struct vmm_ring_ping_
 
 void vmm_ring_ping_destroy(struct vmm_ring_ping *ping)
 {
-	vmm_vcpu_destroy(ping->vcpu);
-	ping->vcpu = NULL;
-	vmm_destroy(ping->vm);
-	ping->vm = NULL;
+	vmm_micro_destroy(&ping->micro);
 	vl_fd_close(&ping->kick_fd);
 	vl_fd_close(&ping->call_fd);
-}
-
-static void copy_hist(struct vl_hist *hist, const struct ring_ping_param *p)
-{
-	_Static_assert(TSC_HIST_BUCKETS <= VL_HIST_BUCKETS_MAX, "they must fit");
-
-	hist->sub_bits = TSC_HIST_SUB_BITS;
-	hist->min = p->rtt_min;
-	hist->max = p->rtt_max;
-	hist->sum = p->rtt_sum;
-	for (uint32_t i = 0; i < TSC_HIST_BUCKETS; i++) {
-		if (!p->hist[i])
-			continue;
-		hist->count += p->hist[i];
-		hist->buckets[hist->nr_buckets++] = (struct vl_hist_bucket){
-			.index = i,
-			.count = p->hist[i],
-		};
-	}
 }
 
 void vmm_ring_ping_result(const struct vmm_ring_ping *ping, struct vmm_ring_ping_result *result)
@@ -245,16 +198,13 @@ void vmm_ring_ping_result(const struct vmm_ring_ping *ping, struct vmm_ring_ping
 		.bad_offset = p.bad_offset,
 		.bad_expected = p.bad_expected,
 		.bad_got = p.bad_got,
-		.exc_vector = p.exc_vector,
-		.exc_error = p.exc_error,
-		.exc_rip = p.exc_rip,
-		.exc_cr2 = p.exc_cr2,
-		.tsc_khz = vmm_vcpu_tsc_khz(ping->vcpu),
+		.tsc_khz = vmm_vcpu_tsc_khz(ping->micro.vcpu),
 	};
-	copy_hist(&result->rtt, &p);
+	vmm_micro_hist(&result->rtt, &p.rtt);
 }
 
-static int guest_failed(const struct vmm_ring_ping_result *r, uint8_t status, struct vl_err *err)
+static int guest_failed(const struct vmm_ring_ping *ping, const struct vmm_ring_ping_result *r,
+			uint8_t status, struct vl_err *err)
 {
 	switch (status) {
 	case RING_PING_MISMATCH:
@@ -264,21 +214,13 @@ static int guest_failed(const struct vmm_ring_ping_result *r, uint8_t status, st
 				  " at byte %" PRIu64 ": expected %#" PRIx64 ", got %#" PRIx64,
 				  r->mismatches, r->buffers, r->bad_iteration, r->bad_offset,
 				  r->bad_expected, r->bad_got);
-	case RING_PING_BAD_PARAM:
-		return vl_err_set(err, -EIO,
-				  "the guest does not know these parameters: rebuild all");
 	case RING_PING_BAD_USED:
 		return vl_err_set(err, -EIO,
 				  "the back-end broke the used ring in iteration %" PRIu64
 				  ": element %" PRIu64 " is %" PRIu64 ", expected %" PRIu64,
 				  r->bad_iteration, r->bad_offset, r->bad_got, r->bad_expected);
-	case RING_PING_EXCEPTION:
-		return vl_err_set(err, -EIO,
-				  "the guest took exception %" PRIu64 " at rip %#" PRIx64
-				  ", error code %#" PRIx64 ", cr2 %#" PRIx64,
-				  r->exc_vector, r->exc_rip, r->exc_error, r->exc_cr2);
 	}
-	return vl_err_set(err, -EIO, "the guest ended with unknown status %u", status);
+	return vmm_micro_check(&ping->micro, status, err);
 }
 
 int vmm_ring_ping_check(const struct vmm_ring_ping *ping, uint8_t status, struct vl_err *err)
@@ -289,8 +231,8 @@ int vmm_ring_ping_check(const struct vmm_ring_ping *ping, uint8_t status, struct
 	uint64_t answering;
 
 	vmm_ring_ping_result(ping, &r);
-	if (status != RING_PING_OK)
-		return guest_failed(&r, status, err);
+	if (status != MICRO_OK)
+		return guest_failed(ping, &r, status, err);
 	if (r.completed != count || r.rtt.count != count)
 		return vl_err_set(err, -EPROTO,
 				  "%" PRIu64 " of %" PRIu64 " iterations completed, %" PRIu64
