@@ -63,8 +63,8 @@ help_states_each_option()
 
 	run "$vringlab" vmm --help
 	[ "$status" -eq 0 ] || return 1
-	for option in count depth doorbell dump-regs explain guest help irqchip json kvm memory \
-		queue-size reconnect size socket timeout wait; do
+	for option in count depth doorbell dump-regs eventfds explain guest help irqchip json kvm \
+		memory queue-size reconnect size socket timeout wait; do
 		grep -q -- "^  --$option " "$tmp/out" || return 1
 	done
 }
@@ -77,7 +77,7 @@ no_backend()
 }
 
 ktap_print_header
-ktap_set_plan 31
+ktap_set_plan 35
 
 check "help states each option" help_states_each_option
 check "a guest is needed" refused "--guest hello or --guest ring-ping"
@@ -89,6 +89,13 @@ check "ring-ping needs a socket" refused "needs --socket" --guest ring-ping
 check "hello has no socket" refused "--socket is for --guest ring-ping only" \
 	--guest hello --socket /nowhere
 check "hello has no count" refused "--count is for" --guest hello --count 3
+check "exit-cost has no depth" refused "--depth is for --guest ring-ping only" \
+	--guest exit-cost --depth 2
+check "irq-cost has no doorbells" refused "is for --guest ring-ping or doorbell-storm only" \
+	--guest irq-cost --doorbell pio
+check "a storm needs an eventfd" refused "--eventfds 0: out of range; it takes 1 to 16" \
+	--guest doorbell-storm --eventfds 0
+check "more eventfds are refused" refused "out of range" --guest doorbell-storm --eventfds 17
 check "ring-ping has no choice of irqchips" refused "--irqchip is for --guest hello only" \
 	--guest ring-ping --socket /nowhere --irqchip pc
 check "an unknown irqchip is refused" refused "none, lapic or pc" --guest hello --irqchip apic

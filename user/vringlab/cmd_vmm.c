@@ -9,6 +9,7 @@
 
 #include <vringlab/err.h>
 #include <vringlab/parse.h>
+#include <vringlab/vmm_storm.h>
 
 #include "command.h"
 #include "vmm.h"
@@ -34,12 +35,18 @@ static const struct guest {
 } guests[] = {
 	{ "hello", vmm_run_hello, 10, HELLO_MEMORY },
 	{ "ring-ping", vmm_run_ping, 120, DEFAULT_MEMORY },
+	{ "exit-cost", vmm_run_exit_cost, 120, 0 },
+	{ "irq-cost", vmm_run_irq_cost, 120, 0 },
+	{ "doorbell-storm", vmm_run_storm, 120, 0 },
 };
 
 /* Bits for the rows above. */
 enum {
 	HELLO = 1 << 0,
 	RING_PING = 1 << 1,
+	EXIT_COST = 1 << 2,
+	IRQ_COST = 1 << 3,
+	STORM = 1 << 4,
 };
 
 #define NR_GUESTS (sizeof(guests) / sizeof(guests[0]))
@@ -49,6 +56,7 @@ enum {
 	OPT_DEPTH,
 	OPT_DOORBELL,
 	OPT_DUMP_REGS,
+	OPT_EVENTFDS,
 	OPT_EXPLAIN,
 	OPT_GUEST,
 	OPT_IRQCHIP,
@@ -68,6 +76,7 @@ static const struct option long_options[] = {
 	{ "depth", required_argument, NULL, OPT_DEPTH },
 	{ "doorbell", required_argument, NULL, OPT_DOORBELL },
 	{ "dump-regs", no_argument, NULL, OPT_DUMP_REGS },
+	{ "eventfds", required_argument, NULL, OPT_EVENTFDS },
 	{ "explain", no_argument, NULL, OPT_EXPLAIN },
 	{ "guest", required_argument, NULL, OPT_GUEST },
 	{ "help", no_argument, NULL, 'h' },
@@ -89,29 +98,46 @@ static const struct {
 	int opt;
 	unsigned int guests;
 } restricted[] = {
-	{ OPT_COUNT, RING_PING },	   { OPT_DEPTH, RING_PING },
-	{ OPT_DOORBELL, RING_PING },	   { OPT_IRQCHIP, HELLO },
-	{ OPT_MEMORY, HELLO | RING_PING }, { OPT_QUEUE_SIZE, RING_PING },
-	{ OPT_RECONNECT, RING_PING },	   { OPT_SIZE, RING_PING },
-	{ OPT_SOCKET, RING_PING },	   { OPT_WAIT, RING_PING },
+	{ OPT_COUNT, RING_PING | EXIT_COST | IRQ_COST | STORM },
+	{ OPT_DEPTH, RING_PING },
+	{ OPT_DOORBELL, RING_PING | STORM },
+	{ OPT_EVENTFDS, STORM },
+	{ OPT_IRQCHIP, HELLO },
+	{ OPT_MEMORY, HELLO | RING_PING },
+	{ OPT_QUEUE_SIZE, RING_PING },
+	{ OPT_RECONNECT, RING_PING },
+	{ OPT_SIZE, RING_PING },
+	{ OPT_SOCKET, RING_PING },
+	{ OPT_WAIT, RING_PING },
 };
 
 static void usage(FILE *f)
 {
 	fputs("usage: vringlab vmm --guest hello [OPTION]...\n"
-	      "       vringlab vmm --guest ring-ping --socket PATH [OPTION]...\n\n"
+	      "       vringlab vmm --guest ring-ping --socket PATH [OPTION]...\n"
+	      "       vringlab vmm --guest exit-cost|irq-cost|doorbell-storm [OPTION]...\n\n"
 	      "Runs a micro-guest on KVM. Its output goes to stdout, a report after it;\n"
 	      "the exit code tells whether it succeeded.\n\n"
 	      "  --guest hello       adds 2 and 2 in real mode and prints the sum\n"
 	      "  --guest ring-ping   kicks a virtqueue and checks each answer\n"
+	      "  --guest exit-cost   measures what each kind of exit takes\n"
+	      "  --guest irq-cost    measures what an interrupt takes\n"
+	      "  --guest doorbell-storm  rings doorbells as fast as it can\n"
 	      "  --timeout DURATION  stop a guest that has not ended by then, in ns, us,\n"
-	      "                      ms or s (default 10s; ring-ping 120s)\n"
+	      "                      ms or s (default 120s; hello 10s)\n"
 	      "  --kvm PATH          KVM device (default " VMM_KVM_PATH ")\n"
 	      "  --dump-regs         print the registers to stderr, before and after\n"
 	      "  --explain           tell each call to KVM as it happens; of hello also each\n"
 	      "                      exit\n"
 	      "  --json              report as JSON\n"
 	      "  --help              print this\n\n"
+	      "all but hello:\n"
+	      "  --count N           iterations, for ring-ping each of them one kick, for\n"
+	      "                      doorbell-storm doorbells (default 1000)\n\n"
+	      "ring-ping and doorbell-storm:\n"
+	      "  --doorbell pio|mmio kick by an I/O port or by memory (default pio)\n\n"
+	      "doorbell-storm only:\n"
+	      "  --eventfds N        doorbells, each with its eventfd (default 1)\n\n"
 	      "hello and ring-ping:\n"
 	      "  --memory SIZE       guest memory, K, M and G allowed (default 128K, 16M)\n\n"
 	      "hello only:\n"
@@ -119,11 +145,9 @@ static void usage(FILE *f)
 	      "ring-ping only:\n"
 	      "  --socket PATH       vhost-user back-end that serves the virtqueue\n"
 	      "  --reconnect         when the back-end is lost, go on with the next one there\n"
-	      "  --count N           iterations, each of which is one kick (default 1000)\n"
 	      "  --size BYTES        of each buffer, K and M allowed (default 64)\n"
 	      "  --queue-size N      descriptors, a power of two (default 256)\n"
 	      "  --depth N           chains of two descriptors per kick (default 1)\n"
-	      "  --doorbell pio|mmio kick by an I/O port or by memory (default pio)\n"
 	      "  --wait halt|spin    how to wait for the interrupt (default halt)\n",
 	      f);
 }
@@ -220,6 +244,9 @@ static int parse_guest_option(int opt, const char *name, struct vmm_options *o)
 	case OPT_DOORBELL:
 		ret = parse_choice(name, optarg, "pio", "mmio", &second);
 		o->ping.doorbell = second ? VMM_BUS_MMIO : VMM_BUS_PIO;
+		break;
+	case OPT_EVENTFDS:
+		ret = parse_u32(name, optarg, VMM_STORM_EVENTFDS_MAX, &o->eventfds);
 		break;
 	case OPT_IRQCHIP:
 		ret = parse_irqchip(optarg, o);
@@ -356,6 +383,7 @@ static int run_guest(struct vmm_options *o, const struct guest *guest)
 int cmd_vmm(int argc, char **argv)
 {
 	struct vmm_options options = {
+		.eventfds = 1,
 		.ping = {
 			.count = DEFAULT_COUNT,
 			.payload_bytes = DEFAULT_SIZE,
@@ -369,9 +397,13 @@ int cmd_vmm(int argc, char **argv)
 	if (ret)
 		return ret < 0 ? EXIT_OK : ret;
 	if (!options.guest)
-		return usage_error("vmm", "which guest? --guest hello or --guest ring-ping");
+		return usage_error("vmm",
+				   "which guest? --guest hello or --guest ring-ping, for example");
 	for (size_t i = 0; i < NR_GUESTS; i++)
 		if (!strcmp(options.guest, guests[i].name))
 			return run_guest(&options, &guests[i]);
-	return usage_error("vmm", "no guest '%s': there are hello and ring-ping", options.guest);
+	return usage_error("vmm",
+			   "no guest '%s': there are hello, ring-ping, exit-cost, irq-cost and "
+			   "doorbell-storm",
+			   options.guest);
 }

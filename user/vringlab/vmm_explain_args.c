@@ -24,6 +24,7 @@ static const struct {
 			 "descriptor." },
 	{ KVM_ENABLE_CAP, "Switches on what is off by default." },
 	{ KVM_GET_API_VERSION, "Which version of KVM's interface is this? It has to be 12." },
+	{ KVM_GET_DEVICE_ATTR, "What does KVM add to this machine's TSC for the guest?" },
 	{ KVM_GET_REGS, "The processor's general registers. Told is what is new." },
 	{ KVM_GET_SREGS, "Its special registers: segments, tables, control registers." },
 	{ KVM_GET_SUPPORTED_CPUID, "What may CPUID tell a guest here?" },

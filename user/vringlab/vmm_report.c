@@ -9,8 +9,7 @@
 
 #define KHZ_PER_GHZ 1000000u
 
-/* TSC cycles stay cycles where KVM does not tell the TSC's frequency. */
-static uint64_t scale(uint64_t cycles, uint32_t khz)
+uint64_t vmm_scale_tsc(uint64_t cycles, uint32_t khz)
 {
 	if (!khz)
 		return cycles;
@@ -27,31 +26,31 @@ static const char *wait_name(const struct vmm_options *options)
 	return options->ping.spin ? "spin" : "halt";
 }
 
-static void add_u64(struct json_object *obj, const char *key, uint64_t value)
+void vmm_add_u64(struct json_object *obj, const char *key, uint64_t value)
 {
 	json_object_object_add(obj, key, json_object_new_uint64(value));
 }
 
-static void add_text(struct json_object *obj, const char *key, const char *value)
+void vmm_add_text(struct json_object *obj, const char *key, const char *value)
 {
 	json_object_object_add(obj, key, json_object_new_string(value));
 }
 
-static void print_json(struct json_object *obj)
+void vmm_print_json(struct json_object *obj)
 {
 	puts(json_object_to_json_string_ext(obj,
 					    JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED));
 	json_object_put(obj);
 }
 
-static struct json_object *json_head(const struct vmm_options *options,
-				     const struct vmm_vcpu_result *result, bool ok)
+struct json_object *vmm_json_head(const struct vmm_options *options,
+				  const struct vmm_vcpu_result *result, bool ok)
 {
 	struct json_object *obj = json_object_new_object();
 
-	add_text(obj, "guest", options->guest);
+	vmm_add_text(obj, "guest", options->guest);
 	json_object_object_add(obj, "ok", json_object_new_boolean(ok));
-	add_u64(obj, "user-exits", result->exits);
+	vmm_add_u64(obj, "user-exits", result->exits);
 	return obj;
 }
 
@@ -60,33 +59,32 @@ void vmm_report_hello(const struct vmm_options *options, const struct vmm_vcpu_r
 {
 	/* the guest's own output says all that a person wants to know */
 	if (options->json)
-		print_json(json_head(options, result, ok));
+		vmm_print_json(vmm_json_head(options, result, ok));
 }
 
-static void add_time(struct json_object *obj, const char *name,
-		     const struct vmm_ring_ping_result *ping, uint64_t cycles)
+static void add_time(struct json_object *obj, const char *name, const struct vl_hist *hist,
+		     uint32_t khz, uint64_t cycles)
 {
 	char key[32];
 
-	snprintf(key, sizeof(key), "%s-%s", name, ping->tsc_khz ? "ns" : "cycles");
-	if (ping->rtt.count)
-		add_u64(obj, key, scale(cycles, ping->tsc_khz));
+	snprintf(key, sizeof(key), "%s-%s", name, khz ? "ns" : "cycles");
+	if (hist->count)
+		vmm_add_u64(obj, key, vmm_scale_tsc(cycles, khz));
 	else
 		json_object_object_add(obj, key, NULL);
 }
 
-static struct json_object *json_rtt(const struct vmm_ring_ping_result *ping)
+struct json_object *vmm_json_hist(const struct vl_hist *hist, uint32_t khz)
 {
 	struct json_object *obj = json_object_new_object();
-	const struct vl_hist *rtt = &ping->rtt;
 
-	add_u64(obj, "count", rtt->count);
-	add_time(obj, "sum", ping, rtt->sum);
-	add_time(obj, "min", ping, rtt->min);
-#define ADD_QUANTILE(name, ppm) add_time(obj, name, ping, vl_hist_quantile(rtt, ppm));
+	vmm_add_u64(obj, "count", hist->count);
+	add_time(obj, "sum", hist, khz, hist->sum);
+	add_time(obj, "min", hist, khz, hist->min);
+#define ADD_QUANTILE(name, ppm) add_time(obj, name, hist, khz, vl_hist_quantile(hist, ppm));
 	OUTPUT_QUANTILES(ADD_QUANTILE)
 #undef ADD_QUANTILE
-	add_time(obj, "max", ping, rtt->max);
+	add_time(obj, "max", hist, khz, hist->max);
 	return obj;
 }
 
@@ -94,56 +92,57 @@ static void report_ping_json(const struct vmm_options *options,
 			     const struct vmm_ring_ping_result *ping,
 			     const struct vmm_vcpu_result *result, uint64_t lost, bool ok)
 {
-	struct json_object *obj = json_head(options, result, ok);
+	struct json_object *obj = vmm_json_head(options, result, ok);
 
-	add_u64(obj, "iterations", options->ping.count);
-	add_u64(obj, "payload-bytes", options->ping.payload_bytes);
-	add_u64(obj, "queue-size", options->ping.queue_size);
-	add_u64(obj, "depth", options->ping.depth);
-	add_text(obj, "doorbell", doorbell_name(options));
-	add_text(obj, "wait", wait_name(options));
-	add_u64(obj, "round-trips", ping->completed);
-	add_u64(obj, "kicks", ping->kicks);
-	add_u64(obj, "kicks-suppressed", ping->suppressed);
-	add_u64(obj, "interrupts", ping->interrupts);
-	add_u64(obj, "interrupts-spurious", ping->spurious);
-	add_u64(obj, "buffers", ping->buffers);
-	add_u64(obj, "mismatches", ping->mismatches);
-	add_u64(obj, "errors", ping->errors);
-	add_u64(obj, "reconnects", lost);
-	add_u64(obj, "tsc-khz", ping->tsc_khz);
-	json_object_object_add(obj, "round-trip", json_rtt(ping));
-	print_json(obj);
+	vmm_add_u64(obj, "iterations", options->ping.count);
+	vmm_add_u64(obj, "payload-bytes", options->ping.payload_bytes);
+	vmm_add_u64(obj, "queue-size", options->ping.queue_size);
+	vmm_add_u64(obj, "depth", options->ping.depth);
+	vmm_add_text(obj, "doorbell", doorbell_name(options));
+	vmm_add_text(obj, "wait", wait_name(options));
+	vmm_add_u64(obj, "round-trips", ping->completed);
+	vmm_add_u64(obj, "kicks", ping->kicks);
+	vmm_add_u64(obj, "kicks-suppressed", ping->suppressed);
+	vmm_add_u64(obj, "interrupts", ping->interrupts);
+	vmm_add_u64(obj, "interrupts-spurious", ping->spurious);
+	vmm_add_u64(obj, "buffers", ping->buffers);
+	vmm_add_u64(obj, "mismatches", ping->mismatches);
+	vmm_add_u64(obj, "errors", ping->errors);
+	vmm_add_u64(obj, "reconnects", lost);
+	vmm_add_u64(obj, "tsc-khz", ping->tsc_khz);
+	json_object_object_add(obj, "round-trip", vmm_json_hist(&ping->rtt, ping->tsc_khz));
+	vmm_print_json(obj);
 }
 
-static void print_time(const struct vmm_ring_ping_result *ping, uint64_t cycles)
+static void print_time(uint32_t khz, uint64_t cycles)
 {
 	char buf[OUTPUT_TIME_SIZE];
 
-	printf(" %8s", output_time(buf, scale(cycles, ping->tsc_khz), !ping->tsc_khz));
+	printf(" %8s", output_time(buf, vmm_scale_tsc(cycles, khz), !khz));
 }
 
-static void print_rtt(const struct vmm_ring_ping_result *ping)
+void vmm_print_hist_head(uint32_t khz)
 {
-	const struct vl_hist *rtt = &ping->rtt;
-
-	if (!rtt->count)
-		return;
-	printf("# %-11s %8s", ping->tsc_khz ? "" : "TSC cycles", "min");
+	printf("# %-12s %8s", khz ? "" : "TSC cycles", "min");
 #define PRINT_HEAD(name, ppm) printf(" %8s", name);
 	OUTPUT_QUANTILES(PRINT_HEAD)
 #undef PRINT_HEAD
-	printf(" %8s %8s\n%-13s", "max", "mean", "round-trip");
-	print_time(ping, rtt->min);
-#define PRINT_QUANTILE(name, ppm) print_time(ping, vl_hist_quantile(rtt, ppm));
+	printf(" %8s %8s\n", "max", "mean");
+}
+
+void vmm_print_hist(const char *name, const struct vl_hist *hist, uint32_t khz)
+{
+	printf("%-14s", name);
+	print_time(khz, hist->min);
+#define PRINT_QUANTILE(name, ppm) print_time(khz, vl_hist_quantile(hist, ppm));
 	OUTPUT_QUANTILES(PRINT_QUANTILE)
 #undef PRINT_QUANTILE
-	print_time(ping, rtt->max);
-	print_time(ping, rtt->sum / rtt->count);
+	print_time(khz, hist->max);
+	print_time(khz, hist->sum / hist->count);
 	putchar('\n');
 }
 
-static void print_count(const char *name, uint64_t count, const char *what)
+void vmm_print_count(const char *name, uint64_t count, const char *what)
 {
 	printf("%-19s %12" PRIu64 "  %s\n", name, count, what);
 }
@@ -161,16 +160,19 @@ void vmm_report_ping(const struct vmm_options *options, const struct vmm_ring_pi
 	       options->ping.payload_bytes, options->ping.queue_size, doorbell_name(options),
 	       wait_name(options));
 	printf("# %-17s %12s  %s\n", "counter", "count", "what");
-	print_count("round-trips", ping->completed, "iterations whose answers were checked");
-	print_count("kicks", ping->kicks, "doorbell writes");
-	print_count("kicks-suppressed", ping->suppressed, "kicks the back-end did not want");
-	print_count("interrupts", ping->interrupts, "taken by the guest");
-	print_count("interrupts-spurious", ping->spurious,
-		    "of these, with nothing new in the used ring");
-	print_count("buffers", ping->buffers, "answers taken from the used ring");
-	print_count("mismatches", ping->mismatches, "answers with wrong bytes or length");
+	vmm_print_count("round-trips", ping->completed, "iterations whose answers were checked");
+	vmm_print_count("kicks", ping->kicks, "doorbell writes");
+	vmm_print_count("kicks-suppressed", ping->suppressed, "kicks the back-end did not want");
+	vmm_print_count("interrupts", ping->interrupts, "taken by the guest");
+	vmm_print_count("interrupts-spurious", ping->spurious,
+			"of these, with nothing new in the used ring");
+	vmm_print_count("buffers", ping->buffers, "answers taken from the used ring");
+	vmm_print_count("mismatches", ping->mismatches, "answers with wrong bytes or length");
 	if (options->reconnect)
-		print_count("reconnects", lost, "back-ends that were lost");
-	print_count("user-exits", result->exits, "exits that KVM could not handle itself");
-	print_rtt(ping);
+		vmm_print_count("reconnects", lost, "back-ends that were lost");
+	vmm_print_count("user-exits", result->exits, "exits that KVM could not handle itself");
+	if (!ping->rtt.count)
+		return;
+	vmm_print_hist_head(ping->tsc_khz);
+	vmm_print_hist("round-trip", &ping->rtt, ping->tsc_khz);
 }

@@ -17,6 +17,8 @@ struct idt_entry {
 	uint32_t zero;
 };
 
+#define INVALID_OPCODE 6
+
 #define IDT_INTERRUPT_GATE 0x8e00 /* present, dpl 0 */
 
 /* What the stubs below and the CPU push. */
@@ -27,9 +29,10 @@ struct frame {
 };
 
 extern const char exception_stubs[], spurious_stub[];
-__attribute__((noreturn)) void exception(const struct frame *frame);
+void exception(struct frame *frame);
 
 static struct micro_head *const head = (void *)(uintptr_t)MICRO_PARAM_GPA;
+const void *volatile invalid_opcode_resume;
 static struct idt_entry idt[256] __attribute__((aligned(16)));
 
 /*
@@ -57,8 +60,11 @@ asm("	.text\n"
 	"	.endr\n"
 	"exception_common:\n"
 	"	mov %rsp, %rdi\n"
+	"	mov %rsp, %rbx\n"
 	"	and $-16, %rsp\n"
 	"	call exception\n"
+	"	lea 16(%rbx), %rsp\n" /* off with vector and error */
+	"	iretq\n"
 	"	.globl halt, halt_hlt\n"
 	"halt:\n"
 	"	sti\n"
@@ -96,10 +102,15 @@ void leave(unsigned int status)
 		asm volatile("cli; outb %b0, %w1; hlt" : : "a"(status), "d"(EXIT_PORT) : "memory");
 }
 
-void exception(const struct frame *frame)
+/* Returns, with all but the stack pointer lost, if somebody has foreseen it. */
+void exception(struct frame *frame)
 {
 	uint64_t cr2;
 
+	if (frame->vector == INVALID_OPCODE && invalid_opcode_resume) {
+		frame->rip = (uintptr_t)invalid_opcode_resume;
+		return;
+	}
 	asm volatile("mov %%cr2, %0" : "=r"(cr2));
 	head->exc_vector = frame->vector;
 	head->exc_error = frame->error;

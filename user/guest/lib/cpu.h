@@ -32,6 +32,9 @@ void leave(unsigned int status) __attribute__((noreturn));
 /* With interrupts off: enables them, halts, and returns after one. */
 void halt(void);
 
+/* Where to go on after an invalid opcode, with registers lost; NULL: it ends the guest. */
+extern const void *volatile invalid_opcode_resume;
+
 /* Exceptions end the guest from here on. */
 void init_exceptions(void);
 

@@ -72,6 +72,8 @@ int vmm_guest_load(struct vmm *vm, struct vmm_vcpu *vcpu, const struct vmm_guest
  * struct vmm_guest_io - State of a micro-guest's devices
  * @console_fd:	Where output goes, -1 for nowhere.
  * @hlt_ends:	HLT ends the guest with success; only for VMs without irqchip.
+ * @bus:	The VM whose other devices (vmm_bus.h) get what is not for these two; NULL:
+ *		it has none, and that is an exit that nobody knows.
  * @ended:	The guest has ended by itself.
  * @status:	Its status, valid with @ended.
  * @line:	Output that is not yet written.
@@ -80,6 +82,7 @@ int vmm_guest_load(struct vmm *vm, struct vmm_vcpu *vcpu, const struct vmm_guest
 struct vmm_guest_io {
 	int console_fd;
 	bool hlt_ends;
+	struct vmm *bus;
 	bool ended;
 	uint8_t status;
 	char line[256];

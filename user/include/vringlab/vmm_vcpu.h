@@ -104,6 +104,15 @@ int vmm_vcpu_set_cpuid(struct vmm_vcpu *vcpu, struct vl_err *err);
 uint32_t vmm_vcpu_tsc_khz(const struct vmm_vcpu *vcpu);
 
 /**
+ * vmm_vcpu_tsc_offset() - What KVM adds to this machine's time stamp counter
+ * @vcpu:	vCPU.
+ * @offset:	Set on success only; modulo 2^64.
+ *
+ * Return: 0, or a negative errno where KVM does not tell: before Linux 5.16.
+ */
+int vmm_vcpu_tsc_offset(const struct vmm_vcpu *vcpu, uint64_t *offset);
+
+/**
  * vmm_vcpu_start() - Run the vCPU in a thread of its own
  * @vcpu:	vCPU that has not been started.
  * @handler:	Called for every exit to user space.

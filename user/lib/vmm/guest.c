@@ -8,22 +8,35 @@
 #include "internal.h"
 
 /* guests.S */
-extern const uint8_t vmm_guest_hello_start[], vmm_guest_hello_end[];
-extern const uint8_t vmm_guest_ring_ping_start[], vmm_guest_ring_ping_end[];
+#define GUEST(symbol) vmm_guest_##symbol##_start[], vmm_guest_##symbol##_end[]
+extern const uint8_t GUEST(doorbell_storm), GUEST(exit_cost), GUEST(hello), GUEST(irq_cost),
+	GUEST(ring_ping);
+#undef GUEST
 
 const struct vmm_guest_image *vmm_guest_find(const char *name)
 {
 	static struct vmm_guest_image images[] = {
-		{ .name = "hello", .start = vmm_guest_hello_start },
-		{ .name = "ring-ping", .start = vmm_guest_ring_ping_start, .long_mode = true },
+#define GUEST(text, symbol, is_long) \
+	{ .name = text, .start = vmm_guest_##symbol##_start, .long_mode = is_long }
+		GUEST("doorbell-storm", doorbell_storm, true),
+		GUEST("exit-cost", exit_cost, true),
+		GUEST("hello", hello, false),
+		GUEST("irq-cost", irq_cost, true),
+		GUEST("ring-ping", ring_ping, true),
+#undef GUEST
+	};
+	static const uint8_t *const ends[] = {
+		vmm_guest_doorbell_storm_end, vmm_guest_exit_cost_end, vmm_guest_hello_end,
+		vmm_guest_irq_cost_end,	      vmm_guest_ring_ping_end,
 	};
 
-	/* differences of addresses are no constants in C */
-	images[0].size = vmm_guest_hello_end - vmm_guest_hello_start;
-	images[1].size = vmm_guest_ring_ping_end - vmm_guest_ring_ping_start;
-	for (size_t i = 0; i < ARRAY_SIZE(images); i++)
-		if (!strcmp(images[i].name, name))
-			return &images[i];
+	for (size_t i = 0; i < ARRAY_SIZE(images); i++) {
+		if (strcmp(images[i].name, name))
+			continue;
+		/* differences of addresses are no constants in C */
+		images[i].size = ends[i] - images[i].start;
+		return &images[i];
+	}
 	return NULL;
 }
 
@@ -70,6 +83,12 @@ static int end(struct vmm_guest_io *io, uint8_t status, struct vl_err *err)
 	return VMM_EXIT_GUEST_DONE;
 }
 
+/* What is for neither of the two devices. */
+static int others(struct vmm_guest_io *io, struct kvm_run *run, struct vl_err *err)
+{
+	return io->bus ? vmm_bus_exit(io->bus, run, err) : VMM_EXIT_NOT_KNOWN;
+}
+
 int vmm_guest_exit(void *ctx, struct kvm_run *run, struct vl_err *err)
 {
 	struct vmm_guest_io *io = ctx;
@@ -79,11 +98,11 @@ int vmm_guest_exit(void *ctx, struct kvm_run *run, struct vl_err *err)
 		return end(io, 0, err);
 	if (run->exit_reason != KVM_EXIT_IO || run->io.size != 1 ||
 	    run->io.direction != KVM_EXIT_IO_OUT)
-		return VMM_EXIT_NOT_KNOWN;
+		return others(io, run, err);
 	data = (const uint8_t *)run + run->io.data_offset;
 	if (run->io.port == VMM_GUEST_CONSOLE_PORT)
 		return console(io, data, run->io.count, err);
 	if (run->io.port == VMM_GUEST_EXIT_PORT)
 		return end(io, data[0], err);
-	return VMM_EXIT_NOT_KNOWN;
+	return others(io, run, err);
 }

@@ -12,7 +12,10 @@ vmm_guest_\symbol\()_start:
 vmm_guest_\symbol\()_end:
 	.endm
 
+	guest doorbell_storm, doorbell-storm.bin
+	guest exit_cost, exit-cost.bin
 	guest hello, hello.bin
+	guest irq_cost, irq-cost.bin
 	guest ring_ping, ring-ping.bin
 
 	.section .note.GNU-stack, "", @progbits

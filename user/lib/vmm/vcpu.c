@@ -121,6 +121,22 @@ uint32_t vmm_vcpu_tsc_khz(const struct vmm_vcpu *vcpu)
 	return vcpu->tsc_khz;
 }
 
+int vmm_vcpu_tsc_offset(const struct vmm_vcpu *vcpu, uint64_t *offset)
+{
+	uint64_t told;
+	struct kvm_device_attr attr = {
+		.group = KVM_VCPU_TSC_CTRL,
+		.attr = KVM_VCPU_TSC_OFFSET,
+		.addr = (uintptr_t)&told,
+	};
+	int ret = vmm_ioctl_raw(vcpu->fd, KVM_GET_DEVICE_ATTR, &attr);
+
+	if (ret < 0)
+		return ret;
+	*offset = told;
+	return 0;
+}
+
 static int unexpected(struct vmm_vcpu *vcpu)
 {
 	struct vmm_vcpu_result *result = &vcpu->result;
