@@ -8,11 +8,12 @@
 include Makefile
 
 bench_out := $(out)/bench
-bench_programs := attach hops reads report roundtrip stall startexit stat vring wakes
+bench_programs := attach exits hops reads report roundtrip stall startexit stat vring wakes
 bench_bins := $(bench_programs:%=$(bench_out)/bench-%) $(bench_out)/bench-alloc.so \
 	$(bench_out)/microvm.bin
 
 bench_attach_objs := attach.o tracer.o common.o
+bench_exits_objs := exits.o common.o
 bench_hops_objs := hops.o hop_vm.o bpftrace.o tracer.o common.o
 bench_reads_objs := reads.o common.o
 bench_report_objs := report.o
