@@ -7,7 +7,8 @@
 #   kernel                the image, unpacked if QEMU can start it so
 #   initramfs             busybox, vm-init.sh, vm-session.sh, the few modules
 #   lib/modules/RELEASE   the modules' index, which an unpacked package lacks, and
-#                         the image again, as vmlinux, for machines in the machine
+#                         the image again, as vmlinux, for machines in the machine,
+#                         and the one it was unpacked from, as vmlinuz
 #
 # Source it after common.sh. Sets k_image, k_release, k_modules (folder, empty for
 # a build tree) and k_tree.
@@ -126,6 +127,8 @@ stage_modules() {
 
 	mkdir -p "$base"
 	ln -L "$1/kernel" "$base/vmlinux" 2>/dev/null || cp -L "$1/kernel" "$base/vmlinux"
+	[ -L "$1/kernel" ] || ln -L "$k_image" "$base/vmlinuz" 2>/dev/null ||
+		cp -L "$k_image" "$base/vmlinuz"
 	if [ -n "$k_tree" ]; then
 		make -s -C "$k_tree" modules_install INSTALL_MOD_PATH="$1" INSTALL_MOD_STRIP=1 >&2
 		return
