@@ -88,6 +88,40 @@ int vmm_memory_add(struct vmm *vm, uint64_t gpa, uint64_t size, const struct vmm
 		   struct vl_err *err);
 
 /**
+ * enum vmm_pages - What guest memory is made of
+ * @VMM_PAGES_BASE: Pages of 4 KiB; what the host's setting for shared memory makes of
+ *	them.
+ * @VMM_PAGES_THP: The host is asked for transparent huge pages (madvise(2)), which it
+ *	grants where /sys/kernel/mm/transparent_hugepage/shmem_enabled allows it.
+ * @VMM_PAGES_HUGETLB: Huge pages of 2 MiB that the host has reserved, all of them
+ *	taken at once.
+ */
+enum vmm_pages {
+	VMM_PAGES_BASE,
+	VMM_PAGES_THP,
+	VMM_PAGES_HUGETLB,
+};
+
+/* The alignment of memory and of its size with VMM_PAGES_HUGETLB. */
+#define VMM_HUGE_PAGE_SIZE 0x200000u
+
+/**
+ * vmm_memory_add_pages() - Give the guest memory of a kind
+ * @vm:		VM.
+ * @gpa:	As for vmm_memory_add(), which is this with VMM_PAGES_BASE.
+ * @size:	Likewise.
+ * @pages:	What it is made of.
+ * @mem:	Likewise.
+ * @err:	Likewise.
+ *
+ * Return: as vmm_memory_add(); with VMM_PAGES_HUGETLB also
+ * * %-EINVAL - @gpa or @size is not in whole huge pages
+ * * %-ENOSPC - the host has not reserved as many
+ */
+int vmm_memory_add_pages(struct vmm *vm, uint64_t gpa, uint64_t size, enum vmm_pages pages,
+			 const struct vmm_memory **mem, struct vl_err *err);
+
+/**
  * vmm_memory_get() - One piece after the other
  * @vm:		VM.
  * @i:		From 0.
@@ -128,6 +162,17 @@ enum vmm_irqchip {
  * Return: 0, %-EOPNOTSUPP where KVM cannot, %-EEXIST if there is one.
  */
 int vmm_irqchip_create(struct vmm *vm, enum vmm_irqchip kind, struct vl_err *err);
+
+/**
+ * vmm_pit_create() - Create the PC's interval timer in the kernel
+ * @vm:		VM with VMM_IRQCHIP_PC.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Ports 0x40 to 0x43, interrupt 0, and the speaker's port 0x61.
+ *
+ * Return: 0, or a negative errno of KVM_CREATE_PIT2.
+ */
+int vmm_pit_create(struct vmm *vm, struct vl_err *err);
 
 /**
  * enum vmm_bus - Where a guest's write goes

@@ -96,6 +96,30 @@ void vmm_vcpu_destroy(struct vmm_vcpu *vcpu);
 int vmm_vcpu_set_cpuid(struct vmm_vcpu *vcpu, struct vl_err *err);
 
 /**
+ * vmm_vcpu_set_cpuid_smp() - Likewise, with the topology of a machine
+ * @vcpu:	vCPU that has not run yet.
+ * @nr_vcpus:	vCPUs of the VM, with the ids from 0.
+ * @err:	What went wrong, may be NULL.
+ *
+ * All vCPUs are cores of one package, with one thread each, that share the last level
+ * of cache.
+ *
+ * Return: as vmm_vcpu_set_cpuid(), which is this with one vCPU.
+ */
+int vmm_vcpu_set_cpuid_smp(struct vmm_vcpu *vcpu, unsigned int nr_vcpus, struct vl_err *err);
+
+/**
+ * vmm_vcpu_set_msrs() - What firmware would have written to MSRs
+ * @vcpu:	vCPU that has its CPUID and has not run yet.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Memory is write-back where no MTRR says otherwise, and string instructions are fast.
+ *
+ * Return: 0, or a negative errno of KVM_SET_MSRS.
+ */
+int vmm_vcpu_set_msrs(struct vmm_vcpu *vcpu, struct vl_err *err);
+
+/**
  * vmm_vcpu_tsc_khz() - Frequency of the guest's time stamp counter
  * @vcpu:	vCPU.
  *

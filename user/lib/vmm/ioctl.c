@@ -17,6 +17,7 @@ static const struct {
 } names[] = {
 	{ KVM_CHECK_EXTENSION, "KVM_CHECK_EXTENSION" },
 	{ KVM_CREATE_IRQCHIP, "KVM_CREATE_IRQCHIP" },
+	{ KVM_CREATE_PIT2, "KVM_CREATE_PIT2" },
 	{ KVM_CREATE_VCPU, "KVM_CREATE_VCPU" },
 	{ KVM_CREATE_VM, "KVM_CREATE_VM" },
 	{ KVM_ENABLE_CAP, "KVM_ENABLE_CAP" },
@@ -33,6 +34,7 @@ static const struct {
 	{ KVM_RUN, "KVM_RUN" },
 	{ KVM_SET_CPUID2, "KVM_SET_CPUID2" },
 	{ KVM_SET_GSI_ROUTING, "KVM_SET_GSI_ROUTING" },
+	{ KVM_SET_MSRS, "KVM_SET_MSRS" },
 	{ KVM_SET_REGS, "KVM_SET_REGS" },
 	{ KVM_SET_SREGS, "KVM_SET_SREGS" },
 	{ KVM_SET_TSS_ADDR, "KVM_SET_TSS_ADDR" },
@@ -59,6 +61,7 @@ static const struct {
 	{ KVM_CREATE_IRQCHIP, -EINVAL, "it must be created before the first vCPU" },
 	{ KVM_ENABLE_CAP, -EEXIST,
 	  "the VM has an irqchip or a vCPU already; create the irqchip first" },
+	{ KVM_CREATE_PIT2, -ENOENT, "it needs the PC's interrupt controllers first" },
 	{ KVM_CREATE_VCPU, -EEXIST, "the VM has a vCPU of that id already" },
 	{ KVM_CREATE_VCPU, -EINVAL, "ids must be below the kernel's limit" },
 	{ KVM_IOEVENTFD, -EBADF, "this is not an eventfd" },

@@ -48,3 +48,12 @@ int vmm_irqchip_create(struct vmm *vm, enum vmm_irqchip kind, struct vl_err *err
 	vm->has_pins = kind == VMM_IRQCHIP_PC;
 	return 0;
 }
+
+int vmm_pit_create(struct vmm *vm, struct vl_err *err)
+{
+	/* KVM_PIT_SPEAKER_DUMMY: the speaker's port is the timer's too */
+	struct kvm_pit_config config = { .flags = KVM_PIT_SPEAKER_DUMMY };
+	int ret = vmm_ioctl(vm->vm_fd, KVM_CREATE_PIT2, &config, err, "the interval timer");
+
+	return ret < 0 ? ret : 0;
+}
