@@ -63,8 +63,9 @@ help_states_each_option()
 
 	run "$vringlab" vmm --help
 	[ "$status" -eq 0 ] || return 1
-	for option in count depth doorbell dump-regs eventfds explain guest help irqchip json kvm \
-		memory queue-size reconnect size socket timeout wait; do
+	for option in append count cpus depth device doorbell dump-regs eventfds explain guest help \
+		initrd irqchip json kernel kvm memory pages queue-size reconnect size socket \
+		timeout wait; do
 		grep -q -- "^  --$option " "$tmp/out" || return 1
 	done
 }
@@ -76,8 +77,48 @@ no_backend()
 		grep -q "$tmp/none.sock" "$tmp/err"
 }
 
+# failed TEXT ARGUMENT...: exit 1, nothing on stdout, TEXT in one line on stderr
+failed()
+{
+	local text=$1
+
+	shift
+	run "$vringlab" vmm "$@"
+	[ "$status" -eq 1 ] && is_empty "$tmp/out" && one_line "$tmp/err" &&
+		grep -qF -- "$text" "$tmp/err"
+}
+
+# It is looked at before KVM is.
+kernel_failed()
+{
+	local text=$1
+
+	shift
+	failed "$text" --kvm "$tmp/no-kvm" --kernel "$@"
+}
+
+# Only a header, that of a bzImage of 8 MiB.
+truncated_kernel()
+{
+	head -c 8192 /dev/zero >"$tmp/vmlinuz"
+	{
+		printf '\x55\xaa\xeb\x66HdrS\x0f\x02'
+		head -c 9 /dev/zero
+		printf '\x01'
+	} | dd of="$tmp/vmlinuz" bs=1 seek=$((0x1fe)) conv=notrunc status=none
+	printf '\x00\x00\x08\x00' |
+		dd of="$tmp/vmlinuz" bs=1 seek=$((0x1f4)) conv=notrunc status=none
+	printf '\x01' | dd of="$tmp/vmlinuz" bs=1 seek=$((0x236)) conv=notrunc status=none
+	kernel_failed "vmlinuz is truncated: 8192 of at least 8391168 bytes" "$tmp/vmlinuz"
+}
+
+more_than_the_host_has()
+{
+	kernel_failed "the host has" /dev/null --memory 1048576G
+}
+
 ktap_print_header
-ktap_set_plan 35
+ktap_set_plan 54
 
 check "help states each option" help_states_each_option
 check "a guest is needed" refused "--guest hello or --guest ring-ping"
@@ -91,13 +132,19 @@ check "hello has no socket" refused "--socket is for --guest ring-ping only" \
 check "hello has no count" refused "--count is for" --guest hello --count 3
 check "exit-cost has no depth" refused "--depth is for --guest ring-ping only" \
 	--guest exit-cost --depth 2
-check "irq-cost has no doorbells" refused "is for --guest ring-ping or doorbell-storm only" \
+check "irq-cost has no doorbells" refused \
+	"is for --guest ring-ping or --guest doorbell-storm only" \
 	--guest irq-cost --doorbell pio
 check "a storm needs an eventfd" refused "--eventfds 0: out of range; it takes 1 to 16" \
 	--guest doorbell-storm --eventfds 0
 check "more eventfds are refused" refused "out of range" --guest doorbell-storm --eventfds 17
 check "ring-ping has no choice of irqchips" refused "--irqchip is for --guest hello only" \
 	--guest ring-ping --socket /nowhere --irqchip pc
+check "a kernel is not explained" refused "--explain is for" --kernel /nowhere --explain
+check "a device is for a kernel" refused "--device is for --kernel only" \
+	--guest hello --device rng
+check "an unknown kind of device is named" refused "--device nosuch" \
+	--kernel /nowhere --device nosuch
 check "an unknown irqchip is refused" refused "none, lapic or pc" --guest hello --irqchip apic
 check "explaining is no JSON" refused "exclude each other" --guest hello --explain --json
 check "a count of 0 is refused" ping_refused "--count 0: out of range; it takes 1 to" --count 0
@@ -127,5 +174,26 @@ check "a device that is not KVM is named" \
 	unsupported "$vringlab" vmm --guest hello --kvm /dev/null -- \
 	"KVM_GET_API_VERSION on /dev/null" "not a KVM device"
 check "a KVM device without permission is named with the cure" without_permission
+check "a kernel and a guest are too many" refused "which of the two" \
+	--kernel /nowhere --guest hello
+check "a kernel has no count" refused "--count is for" --kernel /nowhere --count 3
+check "hello has no initrd" refused "--initrd is for --kernel only" --guest hello --initrd /nowhere
+check "exit-cost has no memory of its own size" refused "--memory is for" \
+	--guest exit-cost --memory 4M
+check "no vCPU is too few" refused "--cpus 0: out of range; it takes 1 to 64" \
+	--kernel /nowhere --cpus 0
+check "65 are too many" refused "--cpus 65: out of range" --kernel /nowhere --cpus 65
+check "memory of 0 bytes is refused" refused "--memory 0: out of range" \
+	--kernel /nowhere --memory 0
+check "an odd size is refused" refused "whole pages of 4K" --kernel /nowhere --memory 16777217
+check "a size that hugetlb has not is refused" refused "whole pages of 2M" \
+	--kernel /nowhere --memory 16388K --pages hugetlb
+check "unknown pages are refused" refused "base, thp or hugetlb" --kernel /nowhere --pages big
+check "more memory than the host has is refused" more_than_the_host_has
+check "a missing kernel is named" kernel_failed "cannot open $tmp/none" "$tmp/none"
+check "a folder is no kernel" kernel_failed "not a regular file" "$tmp"
+check "a text is no kernel" kernel_failed "neither a bzImage (vmlinuz) nor an ELF" "$0"
+check "an ELF program is no kernel" kernel_failed "PVH entry" "$vringlab"
+check "a truncated kernel is told" truncated_kernel
 
 ktap_finished

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vringlab vmm: run a micro-guest on KVM.
+ * vringlab vmm: run Linux or a micro-guest on KVM.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -22,22 +22,38 @@
 #define DEFAULT_SIZE 64u
 #define DEFAULT_QUEUE_SIZE 256u
 #define DEFAULT_DEPTH 1u
-#define DEFAULT_MEMORY (16ull << 20)
+#define DEFAULT_CPUS 1u
 
 /* hello's page, and those below that vmm_guest_load() may use */
 #define HELLO_MEMORY 0x20000u
+#define PING_MEMORY (16ull << 20)
+#define LINUX_MEMORY (256ull << 20)
 
+#define PAGE_BYTES 4096u
+
+/*
+ * @selector is how the command line asks for it; a timeout of 0 is none. The last three
+ * are of those that have a choice of memory.
+ */
 static const struct guest {
 	const char *name;
+	const char *selector;
 	int (*run)(const struct vmm_options *options);
-	unsigned int timeout_s; /* default */
-	uint64_t memory; /* default */
+	unsigned int timeout_s;
+	uint64_t memory;
+	uint64_t memory_min;
+	uint64_t memory_max;
+	const char *memory_range;
 } guests[] = {
-	{ "hello", vmm_run_hello, 10, HELLO_MEMORY },
-	{ "ring-ping", vmm_run_ping, 120, DEFAULT_MEMORY },
-	{ "exit-cost", vmm_run_exit_cost, 120, 0 },
-	{ "irq-cost", vmm_run_irq_cost, 120, 0 },
-	{ "doorbell-storm", vmm_run_storm, 120, 0 },
+	{ "hello", "--guest hello", vmm_run_hello, 10, HELLO_MEMORY, HELLO_MEMORY,
+	  VMM_MICRO_MEMORY_MAX, "128K to 3G" },
+	{ "ring-ping", "--guest ring-ping", vmm_run_ping, 120, PING_MEMORY, VMM_MICRO_MEMORY_MIN,
+	  VMM_MICRO_MEMORY_MAX, "2M to 3G" },
+	{ "exit-cost", "--guest exit-cost", vmm_run_exit_cost, 120, 0, 0, 0, NULL },
+	{ "irq-cost", "--guest irq-cost", vmm_run_irq_cost, 120, 0, 0, 0, NULL },
+	{ "doorbell-storm", "--guest doorbell-storm", vmm_run_storm, 120, 0, 0, 0, NULL },
+	{ "linux", "--kernel", vmm_run_linux, 0, LINUX_MEMORY, MACHINE_MEMORY_MIN, UINT64_MAX,
+	  "2M to what the host has" },
 };
 
 /* Bits for the rows above. */
@@ -47,22 +63,30 @@ enum {
 	EXIT_COST = 1 << 2,
 	IRQ_COST = 1 << 3,
 	STORM = 1 << 4,
+	LINUX = 1 << 5,
+	MICRO = LINUX - 1,
 };
 
 #define NR_GUESTS (sizeof(guests) / sizeof(guests[0]))
 
 enum {
-	OPT_COUNT = 256,
+	OPT_APPEND = 256,
+	OPT_COUNT,
+	OPT_CPUS,
 	OPT_DEPTH,
+	OPT_DEVICE,
 	OPT_DOORBELL,
 	OPT_DUMP_REGS,
 	OPT_EVENTFDS,
 	OPT_EXPLAIN,
 	OPT_GUEST,
+	OPT_INITRD,
 	OPT_IRQCHIP,
 	OPT_JSON,
+	OPT_KERNEL,
 	OPT_KVM,
 	OPT_MEMORY,
+	OPT_PAGES,
 	OPT_QUEUE_SIZE,
 	OPT_RECONNECT,
 	OPT_SIZE,
@@ -72,18 +96,24 @@ enum {
 };
 
 static const struct option long_options[] = {
+	{ "append", required_argument, NULL, OPT_APPEND },
 	{ "count", required_argument, NULL, OPT_COUNT },
+	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "depth", required_argument, NULL, OPT_DEPTH },
+	{ "device", required_argument, NULL, OPT_DEVICE },
 	{ "doorbell", required_argument, NULL, OPT_DOORBELL },
 	{ "dump-regs", no_argument, NULL, OPT_DUMP_REGS },
 	{ "eventfds", required_argument, NULL, OPT_EVENTFDS },
 	{ "explain", no_argument, NULL, OPT_EXPLAIN },
 	{ "guest", required_argument, NULL, OPT_GUEST },
 	{ "help", no_argument, NULL, 'h' },
+	{ "initrd", required_argument, NULL, OPT_INITRD },
 	{ "irqchip", required_argument, NULL, OPT_IRQCHIP },
 	{ "json", no_argument, NULL, OPT_JSON },
+	{ "kernel", required_argument, NULL, OPT_KERNEL },
 	{ "kvm", required_argument, NULL, OPT_KVM },
 	{ "memory", required_argument, NULL, OPT_MEMORY },
+	{ "pages", required_argument, NULL, OPT_PAGES },
 	{ "queue-size", required_argument, NULL, OPT_QUEUE_SIZE },
 	{ "reconnect", no_argument, NULL, OPT_RECONNECT },
 	{ "size", required_argument, NULL, OPT_SIZE },
@@ -98,59 +128,24 @@ static const struct {
 	int opt;
 	unsigned int guests;
 } restricted[] = {
+	{ OPT_APPEND, LINUX },
 	{ OPT_COUNT, RING_PING | EXIT_COST | IRQ_COST | STORM },
+	{ OPT_CPUS, LINUX },
 	{ OPT_DEPTH, RING_PING },
+	{ OPT_DEVICE, LINUX },
 	{ OPT_DOORBELL, RING_PING | STORM },
 	{ OPT_EVENTFDS, STORM },
+	{ OPT_EXPLAIN, MICRO },
+	{ OPT_INITRD, LINUX },
 	{ OPT_IRQCHIP, HELLO },
-	{ OPT_MEMORY, HELLO | RING_PING },
+	{ OPT_MEMORY, HELLO | RING_PING | LINUX },
+	{ OPT_PAGES, LINUX },
 	{ OPT_QUEUE_SIZE, RING_PING },
 	{ OPT_RECONNECT, RING_PING },
 	{ OPT_SIZE, RING_PING },
 	{ OPT_SOCKET, RING_PING },
 	{ OPT_WAIT, RING_PING },
 };
-
-static void usage(FILE *f)
-{
-	fputs("usage: vringlab vmm --guest hello [OPTION]...\n"
-	      "       vringlab vmm --guest ring-ping --socket PATH [OPTION]...\n"
-	      "       vringlab vmm --guest exit-cost|irq-cost|doorbell-storm [OPTION]...\n\n"
-	      "Runs a micro-guest on KVM. Its output goes to stdout, a report after it;\n"
-	      "the exit code tells whether it succeeded.\n\n"
-	      "  --guest hello       adds 2 and 2 in real mode and prints the sum\n"
-	      "  --guest ring-ping   kicks a virtqueue and checks each answer\n"
-	      "  --guest exit-cost   measures what each kind of exit takes\n"
-	      "  --guest irq-cost    measures what an interrupt takes\n"
-	      "  --guest doorbell-storm  rings doorbells as fast as it can\n"
-	      "  --timeout DURATION  stop a guest that has not ended by then, in ns, us,\n"
-	      "                      ms or s (default 120s; hello 10s)\n"
-	      "  --kvm PATH          KVM device (default " VMM_KVM_PATH ")\n"
-	      "  --dump-regs         print the registers to stderr, before and after\n"
-	      "  --explain           tell each call to KVM as it happens; of hello also each\n"
-	      "                      exit\n"
-	      "  --json              report as JSON\n"
-	      "  --help              print this\n\n"
-	      "all but hello:\n"
-	      "  --count N           iterations, for ring-ping each of them one kick, for\n"
-	      "                      doorbell-storm doorbells (default 1000)\n\n"
-	      "ring-ping and doorbell-storm:\n"
-	      "  --doorbell pio|mmio kick by an I/O port or by memory (default pio)\n\n"
-	      "doorbell-storm only:\n"
-	      "  --eventfds N        doorbells, each with its eventfd (default 1)\n\n"
-	      "hello and ring-ping:\n"
-	      "  --memory SIZE       guest memory, K, M and G allowed (default 128K, 16M)\n\n"
-	      "hello only:\n"
-	      "  --irqchip none|lapic|pc  interrupt controllers in the kernel (default none)\n\n"
-	      "ring-ping only:\n"
-	      "  --socket PATH       vhost-user back-end that serves the virtqueue\n"
-	      "  --reconnect         when the back-end is lost, go on with the next one there\n"
-	      "  --size BYTES        of each buffer, K and M allowed (default 64)\n"
-	      "  --queue-size N      descriptors, a power of two (default 256)\n"
-	      "  --depth N           chains of two descriptors per kick (default 1)\n"
-	      "  --wait halt|spin    how to wait for the interrupt (default halt)\n",
-	      f);
-}
 
 /* The message for a number that vl_parse_*() has refused. */
 static int bad_number(const char *option, const char *text, int code, const char *range)
@@ -200,11 +195,34 @@ static int parse_size(const char *text, uint32_t *size)
 	return 0;
 }
 
-static int parse_memory(const char *text, uint64_t *memory)
+static int parse_pages(const char *text, enum vmm_pages *pages)
 {
-	int ret = vl_parse_size(text, HELLO_MEMORY, VMM_MICRO_MEMORY_MAX, memory);
+	static const char *const names[] = {
+		[VMM_PAGES_BASE] = "base",
+		[VMM_PAGES_THP] = "thp",
+		[VMM_PAGES_HUGETLB] = "hugetlb",
+	};
 
-	return ret ? bad_number("memory", text, ret, "128K to 3G") : 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i]))
+			continue;
+		*pages = i;
+		return 0;
+	}
+	return usage_error("vmm", "--pages %s: it takes base, thp or hugetlb", text);
+}
+
+static int parse_device(const char *text, struct vmm_options *o)
+{
+	struct vl_err err;
+
+	if (o->nr_devices == VMM_DEVICES_MAX)
+		return usage_error("vmm", "--device %s: a machine has at most %u", text,
+				   VMM_DEVICES_MAX);
+	if (vmm_device_parse(o->devices, o->nr_devices, text, &err))
+		return usage_error("vmm", "--device %s: %s", text, err.msg);
+	o->nr_devices++;
+	return 0;
 }
 
 static int parse_irqchip(const char *text, struct vmm_options *o)
@@ -228,60 +246,70 @@ static int parse_timeout(const char *text, uint64_t *timeout_ns)
 	return ret ? bad_number("timeout", text, ret, "1ns to 86400s, with the unit") : 0;
 }
 
-/* Options that only some guests have. */
-static int parse_guest_option(int opt, const char *name, struct vmm_options *o)
+/* What only Linux has. */
+static int parse_linux_option(int opt, const char *name, struct vmm_options *o)
+{
+	switch (opt) {
+	case OPT_APPEND:
+		o->append = optarg;
+		return 0;
+	case OPT_CPUS:
+		return parse_u32(name, optarg, MACHINE_CPUS_MAX, &o->cpus);
+	case OPT_DEVICE:
+		return parse_device(optarg, o);
+	case OPT_INITRD:
+		o->initrd = optarg;
+		return 0;
+	case OPT_PAGES:
+		return parse_pages(optarg, &o->pages);
+	}
+	return 0;
+}
+
+/* What some micro-guests have. */
+static int parse_micro_option(int opt, const char *name, struct vmm_options *o)
 {
 	bool second = false;
-	int ret = 0;
+	int ret;
 
 	switch (opt) {
 	case OPT_COUNT:
-		ret = parse_count(optarg, &o->ping.count);
-		break;
+		return parse_count(optarg, &o->ping.count);
 	case OPT_DEPTH:
-		ret = parse_u32(name, optarg, VMM_RING_PING_QUEUE_MAX / 2, &o->ping.depth);
-		break;
+		return parse_u32(name, optarg, VMM_RING_PING_QUEUE_MAX / 2, &o->ping.depth);
 	case OPT_DOORBELL:
 		ret = parse_choice(name, optarg, "pio", "mmio", &second);
 		o->ping.doorbell = second ? VMM_BUS_MMIO : VMM_BUS_PIO;
-		break;
+		return ret;
 	case OPT_EVENTFDS:
-		ret = parse_u32(name, optarg, VMM_STORM_EVENTFDS_MAX, &o->eventfds);
-		break;
+		return parse_u32(name, optarg, VMM_STORM_EVENTFDS_MAX, &o->eventfds);
+	case OPT_EXPLAIN:
+		o->explain = true;
+		return 0;
 	case OPT_IRQCHIP:
-		ret = parse_irqchip(optarg, o);
-		break;
-	case OPT_MEMORY:
-		ret = parse_memory(optarg, &o->memory);
-		break;
+		return parse_irqchip(optarg, o);
 	case OPT_QUEUE_SIZE:
-		ret = parse_u32(name, optarg, VMM_RING_PING_QUEUE_MAX, &o->ping.queue_size);
-		break;
+		return parse_u32(name, optarg, VMM_RING_PING_QUEUE_MAX, &o->ping.queue_size);
 	case OPT_RECONNECT:
 		o->reconnect = true;
-		break;
+		return 0;
 	case OPT_SIZE:
-		ret = parse_size(optarg, &o->ping.payload_bytes);
-		break;
+		return parse_size(optarg, &o->ping.payload_bytes);
 	case OPT_SOCKET:
 		o->socket = optarg;
-		break;
+		return 0;
 	case OPT_WAIT:
-		ret = parse_choice(name, optarg, "halt", "spin", &o->ping.spin);
-		break;
+		return parse_choice(name, optarg, "halt", "spin", &o->ping.spin);
 	}
-	o->given |= 1u << (opt - OPT_COUNT);
-	return ret;
+	return parse_linux_option(opt, name, o);
 }
 
 static int parse_option(int opt, const char *name, struct vmm_options *o)
 {
+	o->given |= 1u << (opt - OPT_APPEND);
 	switch (opt) {
 	case OPT_DUMP_REGS:
 		o->dump_regs = true;
-		return 0;
-	case OPT_EXPLAIN:
-		o->explain = true;
 		return 0;
 	case OPT_GUEST:
 		o->guest = optarg;
@@ -289,13 +317,19 @@ static int parse_option(int opt, const char *name, struct vmm_options *o)
 	case OPT_JSON:
 		o->json = true;
 		return 0;
+	case OPT_KERNEL:
+		o->kernel = optarg;
+		return 0;
 	case OPT_KVM:
 		o->kvm_path = optarg;
+		return 0;
+	case OPT_MEMORY:
+		o->memory_text = optarg;
 		return 0;
 	case OPT_TIMEOUT:
 		return parse_timeout(optarg, &o->timeout_ns);
 	}
-	return parse_guest_option(opt, name, o);
+	return parse_micro_option(opt, name, o);
 }
 
 /* Returns 0 to go on, EXIT_USAGE, or -1 after --help. */
@@ -306,7 +340,7 @@ static int parse_options(int argc, char **argv, struct vmm_options *o)
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, "+:h", long_options, &index)) != -1) {
 		if (opt == 'h') {
-			usage(stdout);
+			vmm_usage(stdout);
 			return -1;
 		}
 		if (opt == ':' || opt == '?')
@@ -332,28 +366,53 @@ static const char *option_name(int opt)
 /* An option given that the guest does not have. */
 static int foreign_option(int opt, unsigned int allowed)
 {
-	char names[128] = "";
+	char names[160] = "";
 
 	for (size_t i = 0; i < NR_GUESTS; i++) {
 		size_t len = strlen(names);
 
 		if (allowed >> i & 1)
 			snprintf(names + len, sizeof(names) - len, "%s%s", len ? " or " : "",
-				 guests[i].name);
+				 guests[i].selector);
 	}
-	return usage_error("vmm", "--%s is for --guest %s only", option_name(opt), names);
+	return usage_error("vmm", "--%s is for %s only", option_name(opt), names);
+}
+
+static int check_foreign(const struct vmm_options *o, const struct guest *guest)
+{
+	for (size_t i = 0; i < sizeof(restricted) / sizeof(restricted[0]); i++)
+		if (o->given >> (restricted[i].opt - OPT_APPEND) & 1 &&
+		    !(restricted[i].guests >> (guest - guests) & 1))
+			return foreign_option(restricted[i].opt, restricted[i].guests);
+	return 0;
+}
+
+static int parse_memory(struct vmm_options *o, const struct guest *guest)
+{
+	const char *text = o->memory_text;
+	int ret;
+
+	o->memory = guest->memory;
+	if (!text)
+		return 0;
+	ret = vl_parse_size(text, guest->memory_min, guest->memory_max, &o->memory);
+	if (ret)
+		return bad_number("memory", text, ret, guest->memory_range);
+	if (guest->run != vmm_run_linux)
+		return 0;
+	if (o->memory % PAGE_BYTES)
+		return usage_error("vmm", "--memory %s: it takes whole pages of 4K", text);
+	if (o->pages == VMM_PAGES_HUGETLB && o->memory % VMM_HUGE_PAGE_SIZE)
+		return usage_error("vmm", "--memory %s: hugetlb takes whole pages of 2M", text);
+	return 0;
 }
 
 /* What can be said about the options only together. */
 static int check_options(const struct vmm_options *o, const struct guest *guest)
 {
-	bool ping = !strcmp(guest->name, "ring-ping");
+	bool ping = guest->run == vmm_run_ping;
 	struct vl_err err;
 
-	for (size_t i = 0; i < sizeof(restricted) / sizeof(restricted[0]); i++)
-		if (o->given >> (restricted[i].opt - OPT_COUNT) & 1 &&
-		    !(restricted[i].guests >> (guest - guests) & 1))
-			return foreign_option(restricted[i].opt, restricted[i].guests);
 	if (o->explain && o->json)
 		return usage_error("vmm", "--explain and --json exclude each other");
 	if (ping && !o->socket)
@@ -369,8 +428,12 @@ static int run_guest(struct vmm_options *o, const struct guest *guest)
 
 	if (!o->timeout_ns)
 		o->timeout_ns = guest->timeout_s * NSEC_PER_SEC;
-	if (!o->memory)
-		o->memory = guest->memory;
+	ret = check_foreign(o, guest);
+	if (ret)
+		return ret;
+	ret = parse_memory(o, guest);
+	if (ret)
+		return ret;
 	o->ping.memory = o->memory;
 	ret = check_options(o, guest);
 	if (ret)
@@ -380,10 +443,29 @@ static int run_guest(struct vmm_options *o, const struct guest *guest)
 	return guest->run(o);
 }
 
+static int run_chosen(struct vmm_options *o)
+{
+	if (o->kernel && o->guest)
+		return usage_error("vmm", "--kernel and --guest: which of the two?");
+	if (o->kernel)
+		o->guest = "linux";
+	else if (!o->guest)
+		return usage_error("vmm", "--kernel FILE, --guest hello or --guest ring-ping?");
+	for (size_t i = 0; i < NR_GUESTS; i++)
+		if (!strcmp(o->guest, guests[i].name) &&
+		    (o->kernel || guests[i].run != vmm_run_linux))
+			return run_guest(o, &guests[i]);
+	return usage_error("vmm",
+			   "no guest '%s': there are hello, ring-ping, exit-cost, irq-cost and "
+			   "doorbell-storm",
+			   o->guest);
+}
+
 int cmd_vmm(int argc, char **argv)
 {
 	struct vmm_options options = {
 		.eventfds = 1,
+		.cpus = DEFAULT_CPUS,
 		.ping = {
 			.count = DEFAULT_COUNT,
 			.payload_bytes = DEFAULT_SIZE,
@@ -394,16 +476,11 @@ int cmd_vmm(int argc, char **argv)
 	int ret;
 
 	ret = parse_options(argc, argv, &options);
-	if (ret)
-		return ret < 0 ? EXIT_OK : ret;
-	if (!options.guest)
-		return usage_error("vmm",
-				   "which guest? --guest hello or --guest ring-ping, for example");
-	for (size_t i = 0; i < NR_GUESTS; i++)
-		if (!strcmp(options.guest, guests[i].name))
-			return run_guest(&options, &guests[i]);
-	return usage_error("vmm",
-			   "no guest '%s': there are hello, ring-ping, exit-cost, irq-cost and "
-			   "doorbell-storm",
-			   options.guest);
+	if (!ret)
+		ret = run_chosen(&options);
+	else if (ret < 0)
+		ret = EXIT_OK;
+	for (unsigned int i = 0; i < options.nr_devices; i++)
+		vmm_device_free(&options.devices[i]);
+	return ret;
 }

@@ -7,34 +7,57 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <vringlab/hist.h>
+#include <vringlab/machine.h>
 #include <vringlab/vmm_ring_ping.h>
 #include <vringlab/vmm_vcpu.h>
+
+#include "vmm_device.h"
 
 struct json_object;
 struct vl_err;
 struct vmm_guest_io;
+struct vmm_regs;
 struct vu_session;
+
+/* Half of the slots of a PCI bus, and all that there is of virtio-mmio. */
+#define VMM_DEVICES_MAX 16u
 
 struct vmm_options {
 	const char *guest;
 	const char *kvm_path;
+	uint32_t given; /* by their places in the table of options */
+	const char *memory_text; /* NULL while not given */
+	uint64_t memory;
+	uint64_t timeout_ns; /* 0: never */
+	bool dump_regs;
+	bool json;
+
+	/* Linux */
+	const char *kernel; /* NULL for a micro-guest */
+	const char *initrd;
+	const char *append;
+	unsigned int cpus;
+	enum vmm_pages pages;
+	struct vmm_device devices[VMM_DEVICES_MAX];
+	unsigned int nr_devices;
+
+	/* micro-guests */
 	const char *socket;
-	uint32_t given; /* options that not every guest has */
 	struct vmm_ring_ping_config ping;
-	uint64_t timeout_ns; /* 0 while not given */
 	struct {
 		bool has_irqchip;
 		enum vmm_irqchip irqchip;
 	} hello;
 	uint32_t eventfds;
-	uint64_t memory;
 	bool explain;
-	bool dump_regs;
-	bool json;
 	bool reconnect;
 };
+
+/* vmm_usage.c */
+void vmm_usage(FILE *f);
 
 /* vmm_run.c */
 /*
@@ -46,6 +69,8 @@ struct vmm_options {
 int vmm_run(const struct vmm_options *options, struct vmm_vcpu *vcpu, struct vu_session *session,
 	    struct vmm_guest_io *io, struct vmm_vcpu_result *result, struct vl_err *err);
 int vmm_exit_code(int code);
+/* To stderr, so that stdout has only what the guest and the report say. */
+void vmm_dump_regs(const struct vmm_regs *regs, const char *when);
 
 /* vmm_cost.c, vmm_hello.c, vmm_ping.c, vmm_storm.c: run the guest, report, return the exit code */
 int vmm_run_exit_cost(const struct vmm_options *options);
@@ -54,9 +79,15 @@ int vmm_run_irq_cost(const struct vmm_options *options);
 int vmm_run_ping(const struct vmm_options *options);
 int vmm_run_storm(const struct vmm_options *options);
 
+/* vmm_linux.c: likewise, of a kernel */
+int vmm_run_linux(const struct vmm_options *options);
+
 /* vmm_report.c */
 void vmm_report_hello(const struct vmm_options *options, const struct vmm_vcpu_result *result,
 		      bool ok);
+/* @end: how, in a word. */
+void vmm_report_linux(const struct machine_config *config, const struct machine_result *result,
+		      const char *end, bool ok);
 /* @lost: back-ends. */
 void vmm_report_ping(const struct vmm_options *options, const struct vmm_ring_ping_result *ping,
 		     const struct vmm_vcpu_result *result, uint64_t lost, bool ok);

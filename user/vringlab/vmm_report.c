@@ -62,6 +62,20 @@ void vmm_report_hello(const struct vmm_options *options, const struct vmm_vcpu_r
 		vmm_print_json(vmm_json_head(options, result, ok));
 }
 
+void vmm_report_linux(const struct machine_config *config, const struct machine_result *result,
+		      const char *end, bool ok)
+{
+	struct json_object *obj = json_object_new_object();
+
+	vmm_add_text(obj, "guest", "linux");
+	json_object_object_add(obj, "ok", json_object_new_boolean(ok));
+	vmm_add_text(obj, "end", end);
+	vmm_add_u64(obj, "user-exits", result->exits);
+	vmm_add_u64(obj, "cpus", config->nr_cpus);
+	vmm_add_u64(obj, "memory-bytes", config->memory);
+	vmm_print_json(obj);
+}
+
 static void add_time(struct json_object *obj, const char *name, const struct vl_hist *hist,
 		     uint32_t khz, uint64_t cycles)
 {

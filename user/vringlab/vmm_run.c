@@ -39,7 +39,12 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
-/* To stderr, so that stdout has only what the guest and the report say. */
+void vmm_dump_regs(const struct vmm_regs *regs, const char *when)
+{
+	fprintf(stderr, "# registers %s\n", when);
+	vmm_regs_print(stderr, regs);
+}
+
 static void dump(const struct vmm_vcpu *vcpu, const char *when)
 {
 	struct vmm_regs regs;
@@ -49,8 +54,7 @@ static void dump(const struct vmm_vcpu *vcpu, const char *when)
 		fprintf(stderr, "vringlab: no register dump: %s\n", err.msg);
 		return;
 	}
-	fprintf(stderr, "# registers %s\n", when);
-	vmm_regs_print(stderr, &regs);
+	vmm_dump_regs(&regs, when);
 }
 
 /* One try to go on with the next back-end. Returns 0 also for the time being. */

@@ -19,7 +19,7 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
-	{ "vmm", cmd_vmm, "run a micro-guest on KVM" },
+	{ "vmm", cmd_vmm, "run Linux or a micro-guest on KVM" },
 	{ "backend", cmd_backend, "serve devices to vhost-user front-ends" },
 	{ "drive", cmd_drive, "exercise a vhost-user back-end without a guest" },
 	{ "discover", cmd_discover, "find vrings that nobody registers" },
