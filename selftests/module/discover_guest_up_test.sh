@@ -8,6 +8,7 @@
 # qemu_guest.c is all that runs in the guest, and has its commands.
 
 . "$(dirname "$0")/../lib/ktap.sh"
+. "$(dirname "$0")/../lib/linux_guest.sh"
 
 qemu=${QEMU:-qemu-system-x86_64}
 # Of an emulated machine's emulated KVM: it boots in 15 s where nothing else runs.
@@ -18,11 +19,6 @@ host=192.0.2.1 host_mac=02:00:00:00:00:01
 guest=192.0.2.2
 port=5000
 stream=1000000
-
-kernel=
-for file in "/lib/modules/$(uname -r)"/vmlinu{x,z} "/boot/vmlinuz-$(uname -r)"; do
-	[ -n "$kernel" ] || [ ! -r "$file" ] || kernel=$file
-done
 
 [ "$(id -u)" -eq 0 ] || skip_all "loads a module: run as root"
 [ -n "${VRINGLAB_KO:-}" ] || skip_all "no module: set VRINGLAB_KO=, or use scripts/check"
@@ -40,35 +36,16 @@ modprobe -na virtio_pci virtio_net vmw_vsock_virtio_transport 2>/dev/null ||
 	skip_all "this kernel has no drivers for the guest: use a distribution's"
 grep -q vhost_vring_ioctl /proc/kallsyms || skip_all "no vhost_vring_ioctl() in this kernel"
 
-# put_modules NAME...: those that are not built in, in the order of loading
-put_modules()
-{
-	local path n=100
-
-	while read -r path; do
-		n=$((n + 1))
-		case $path in
-		*.xz) xz -dc "$path" ;;
-		*.zst) zstd -dcq "$path" ;;
-		*.gz) gzip -dc "$path" ;;
-		*) cat "$path" ;;
-		esac >"$tmp/root/modules/$n" || return
-	done < <(modprobe -a --show-depends "$@" |
-		awk '$1 == "insmod" && !seen[$2]++ { print $2 }')
-}
-
-make_initramfs()
+make_root()
 {
 	local program file
 
 	program=$(dirname "$0")/qemu_guest
-	mkdir -p "$tmp/root/modules"
-	put_modules virtio_pci virtio_net vmw_vsock_virtio_transport || return
+	put_modules "$tmp/root/modules" virtio_pci virtio_net vmw_vsock_virtio_transport || return
 	cp "$program" "$tmp/root/init"
 	for file in $(ldd "$program" | grep -o '/[^ ]*'); do
 		mkdir -p "$tmp/root${file%/*}" && cp -L "$file" "$tmp/root$file" || return
 	done
-	(cd "$tmp/root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$tmp/initramfs"
 }
 
 # In a network of its own: nothing but the two sends there.
@@ -123,17 +100,6 @@ tell()
 	answer
 	echo "$*: $answered"
 	[ "$answered" = "done" ]
-}
-
-# eventually COMMAND...: until it succeeds.
-eventually()
-{
-	local end=$((SECONDS + deadline))
-
-	until "$@"; do
-		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.2
-	done
 }
 
 # is_true EXPRESSION: net and vsock have the vrings of each by queue, c() is what a
@@ -302,7 +268,8 @@ goes()
 ktap_print_header
 ktap_set_plan 12
 
-make_initramfs || ktap_exit_fail_msg "cannot make an initramfs"
+{ make_root && make_initramfs "$tmp/root" "$tmp/initramfs"; } ||
+	ktap_exit_fail_msg "cannot make an initramfs"
 insmod "$VRINGLAB_KO" || ktap_exit_fail_msg "cannot load $VRINGLAB_KO"
 "$vringlab" discover on || ktap_exit_fail_msg "cannot turn discovery on"
 "$vringlab" stat --json >"$tmp/old"
