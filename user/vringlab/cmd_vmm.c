@@ -220,7 +220,7 @@ static int parse_device(const char *text, struct vmm_options *o)
 		return usage_error("vmm", "--device %s: a machine has at most %u", text,
 				   VMM_DEVICES_MAX);
 	if (vmm_device_parse(o->devices, o->nr_devices, text, &err))
-		return usage_error("vmm", "--device %s: %s", text, err.msg);
+		return usage_error("vmm", "%s", err.msg);
 	o->nr_devices++;
 	return 0;
 }

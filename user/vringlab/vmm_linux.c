@@ -17,6 +17,7 @@
 #include "output.h"
 #include "vmm.h"
 #include "vmm_console.h"
+#include "vmm_devices.h"
 
 /* What has ended the run: the machine by itself, or something else. */
 enum stop {
@@ -34,6 +35,7 @@ struct linux_run {
 	struct loop *loop;
 	struct vmm_console *console;
 	struct machine *machine;
+	struct vmm_devices *devices;
 	struct loop_op *timer;
 	enum stop stop;
 	int signal;
@@ -108,6 +110,7 @@ static int create_loop(struct linux_run *run, struct vl_err *err)
 /* All of the guest, in the order in which KVM wants it. */
 static int create_machine(struct linux_run *run, struct vl_err *err)
 {
+	const struct vmm_options *o = run->options;
 	struct boot_machine tables = { .nr_cpus = run->config.nr_cpus };
 	uint8_t *ram;
 	int ret;
@@ -116,7 +119,11 @@ static int create_machine(struct linux_run *run, struct vl_err *err)
 	ret = machine_create(&run->machine, &run->config, err);
 	if (ret)
 		return ret;
-	/* further devices come here; what is put into tables is what the guest will find */
+	ret = vmm_devices_create(&run->devices, run->machine, run->loop, o->devices, o->nr_devices,
+				 err);
+	if (ret)
+		return ret;
+	tables.virtio_mmio = vmm_devices_mmio(run->devices);
 	ram = vmm_memory_at(machine_vm(run->machine), 0, run->boot.low);
 	ret = boot_load(&run->boot, &tables, ram, err);
 	if (ret)
@@ -234,6 +241,7 @@ static int run_to_end(struct linux_run *run)
 
 	ret = run_machine(run, &err);
 	loop_op_remove(&run->timer);
+	vmm_devices_close(run->devices);
 	machine_stop(run->machine, &result);
 	if (!ret)
 		ret = judge(run, &result, &err);
@@ -257,6 +265,7 @@ static int run_guest(struct linux_run *run)
 		ret = create_machine(run, &err);
 	ret = ret ? fail(&err, vmm_exit_code(ret)) : run_to_end(run);
 	vmm_console_destroy(run->console, false, NULL);
+	vmm_devices_destroy(run->devices);
 	machine_destroy(run->machine);
 	loop_destroy(run->loop);
 	return ret;

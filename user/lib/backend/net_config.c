@@ -6,7 +6,7 @@
 
 #include "net_config.h"
 
-_Static_assert(NET_CONFIG_SIZE == offsetof(struct virtio_net_config, mtu) + sizeof(__virtio16),
+_Static_assert(offsetof(struct virtio_net_config, mtu) + sizeof(__virtio16) == NET_CONFIG_SIZE,
 	       "mtu is the last field");
 
 int net_config_check(const struct backend_net_config *config, struct vl_err *err)

@@ -15,7 +15,7 @@
 	{                                                                   \
 		Name (_HID, "LNRO0005")                                     \
 		Name (_UID, 0x##digit)                                      \
-		Method (_STA) { Return (PRES (0x##digit)) }                 \
+		Method (_STA) { Return (HERE (0x##digit)) }                 \
 		Name (_CRS, ResourceTemplate () {                           \
 			Memory32Fixed (ReadWrite, 0xf000##digit##000,       \
 				PC_VIRTIO_MMIO_SIZE)                        \
@@ -97,7 +97,7 @@ DefinitionBlock ("", "DSDT", 2, "VRNGLB", "VRINGLAB", 1)
 			})
 		}
 
-		Method (PRES, 1)
+		Method (HERE, 1)
 		{
 			If ((VMAP >> Arg0) & 1)
 			{

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <vringlab/backend_host.h>
+#include <vringlab/boot.h>
+#include <vringlab/err.h>
+#include <vringlab/loop_errand.h>
+#include <vringlab/machine.h>
+#include <vringlab/pc.h>
+#include <vringlab/pci.h>
+#include <vringlab/virtio_backend.h>
+#include <vringlab/virtio_transport.h>
+
+#include "vmm.h"
+#include "vmm_devices.h"
+
+/* Slot 0 is the host bridge's. */
+#define FIRST_SLOT 1u
+
+struct vmm_devices {
+	struct vmm *vm;
+	struct loop *loop;
+	struct backend_host host;
+	struct loop_errands *errands;
+	struct pci_bus *bus;
+	unsigned int nr;
+	unsigned int nr_pci;
+	unsigned int nr_mmio;
+	struct virtio_backend *backend[VMM_DEVICES_MAX];
+	struct virtio_transport *transport[VMM_DEVICES_MAX];
+};
+
+/* The guest goes on without it. */
+static void on_failed(void *ctx, const struct virtio_backend *be, const struct vl_err *err)
+{
+	(void)ctx;
+	fprintf(stderr, "vringlab: %s works no more until its driver resets it: %s\n", be->name,
+		err->msg);
+}
+
+static int show(struct vmm_devices *d, const struct vmm_device *dev, struct vl_err *err)
+{
+	const struct virtio_transport_config config = {
+		.vm = d->vm,
+		.loop = d->loop,
+		.errands = d->errands,
+		.backend = d->backend[d->nr],
+		.ops = { .failed = on_failed },
+	};
+	struct virtio_transport **t = &d->transport[d->nr];
+	unsigned int i;
+
+	if (!dev->mmio)
+		return virtio_pci_create(t, &config, d->bus, FIRST_SLOT + d->nr_pci++, err);
+	i = d->nr_mmio++;
+	return virtio_mmio_create(t, &config, PC_VIRTIO_MMIO_GPA + i * PC_VIRTIO_MMIO_SIZE,
+				  boot_virtio_mmio_gsi(i), err);
+}
+
+static int add(struct vmm_devices *d, const struct vmm_device *dev, struct vl_err *err)
+{
+	int ret = vmm_device_open(&d->backend[d->nr], &d->host, dev, err);
+
+	if (ret)
+		return ret;
+	ret = show(d, dev, err);
+	/* a back-end without a transport goes with the others */
+	d->nr++;
+	return ret ? vl_err_prefix(err, "%s", dev->name) : 0;
+}
+
+/* There is a PCI bus also without devices, as on each PC. */
+static int create(struct vmm_devices *d, const struct vmm_device *devs, unsigned int nr,
+		  struct vl_err *err)
+{
+	int ret;
+
+	backend_host_init(&d->host, d->loop);
+	ret = backend_host_add_vm(&d->host, d->vm, err);
+	if (!ret)
+		ret = loop_errands_create(&d->errands, d->loop, err);
+	if (!ret)
+		ret = pci_bus_create(&d->bus, d->vm, err);
+	for (unsigned int i = 0; !ret && i < nr; i++)
+		ret = add(d, &devs[i], err);
+	return ret;
+}
+
+int vmm_devices_create(struct vmm_devices **devices, const struct machine *machine,
+		       struct loop *loop, const struct vmm_device *devs, unsigned int nr,
+		       struct vl_err *err)
+{
+	struct vmm_devices *d = calloc(1, sizeof(*d));
+	int ret;
+
+	if (!d)
+		return vl_err_set(err, -ENOMEM, "no memory for devices");
+	d->vm = machine_vm(machine);
+	d->loop = loop;
+	ret = create(d, devs, nr, err);
+	if (ret) {
+		vmm_devices_destroy(d);
+		return ret;
+	}
+	*devices = d;
+	return 0;
+}
+
+uint32_t vmm_devices_mmio(const struct vmm_devices *devices)
+{
+	return (1u << devices->nr_mmio) - 1;
+}
+
+void vmm_devices_close(struct vmm_devices *devices)
+{
+	if (devices)
+		loop_errands_close(devices->errands);
+}
+
+void vmm_devices_destroy(struct vmm_devices *devices)
+{
+	if (!devices)
+		return;
+	for (unsigned int i = devices->nr; i-- > 0;) {
+		virtio_transport_destroy(devices->transport[i]);
+		devices->backend[i]->ops->destroy(devices->backend[i]);
+	}
+	pci_bus_destroy(devices->bus);
+	loop_errands_destroy(devices->errands);
+	free(devices);
+}

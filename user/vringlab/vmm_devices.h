@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The virtio devices of a Linux guest: each a back-end, and the transport that shows it.
+ */
+#ifndef VRINGLAB_VMM_DEVICES_H
+#define VRINGLAB_VMM_DEVICES_H
+
+#include <stdint.h>
+
+#include "vmm_device.h"
+
+struct loop;
+struct machine;
+struct vl_err;
+struct vmm_devices;
+
+/**
+ * vmm_devices_create() - Put devices into a machine
+ * @devices:	Set on success only.
+ * @machine:	Without vCPUs; outlives the devices.
+ * @loop:	Its loop, which serves them.
+ * @devs:	What was asked for; outlives the devices.
+ * @nr:		Count.
+ * @err:	What went wrong, and with which device.
+ *
+ * Devices on PCI get slots, and those on virtio-mmio addresses, in the order in which
+ * they come.
+ *
+ * Return: 0, or as vmm_device_open() and virtio_transport.h.
+ */
+int vmm_devices_create(struct vmm_devices **devices, const struct machine *machine,
+		       struct loop *loop, const struct vmm_device *devs, unsigned int nr,
+		       struct vl_err *err);
+
+/** vmm_devices_mmio() - A bit for each virtio-mmio device, for the tables. */
+uint32_t vmm_devices_mmio(const struct vmm_devices *devices);
+
+/** vmm_devices_close() - Let vCPUs go that wait for a device; before they are stopped. */
+void vmm_devices_close(struct vmm_devices *devices);
+
+/** vmm_devices_destroy() - Take them out of the machine, whose vCPUs do not run. */
+void vmm_devices_destroy(struct vmm_devices *devices);
+
+#endif /* VRINGLAB_VMM_DEVICES_H */
