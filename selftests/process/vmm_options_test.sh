@@ -63,9 +63,9 @@ help_states_each_option()
 
 	run "$vringlab" vmm --help
 	[ "$status" -eq 0 ] || return 1
-	for option in append count cpus depth device doorbell dump-regs eventfds explain guest help \
-		initrd irqchip json kernel kvm memory pages queue-size reconnect size socket \
-		timeout wait; do
+	for option in append count cpus depth device doorbell dump-regs eventfds explain guest \
+		help initrd irqchip json kernel kvm memory pages queue-size reconnect size \
+		socket timeout wait; do
 		grep -q -- "^  --$option " "$tmp/out" || return 1
 	done
 }

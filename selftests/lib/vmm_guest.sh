@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# For tests that boot this machine's own kernel by vringlab vmm, to a shell on its
+# console; after ktap.sh and linux_guest.sh. They set $deadline, for each step of a guest,
+# and $guest_deadline, for all of it.
+# shellcheck disable=SC2154 # and ktap.sh the rest
+
+# need_guest: skip all where there is none.
+need_guest()
+{
+	[ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
+	if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
+		skip_all "no /dev/kvm: load kvm_amd or kvm_intel"
+	fi
+	[ -n "$kernel" ] ||
+		skip_all "no image of this kernel: install its package, or use scripts/vm"
+	busybox=$(command -v busybox) || skip_all "no busybox: run scripts/setup"
+	! ldd "$busybox" >/dev/null 2>&1 || skip_all "busybox is not static: run scripts/setup"
+	command -v cpio >/dev/null || skip_all "no cpio: run scripts/setup"
+}
+
+# make_root MODULE...: $tmp/initramfs, with modules to load by load_modules
+make_root()
+{
+	mkdir -p "$tmp/root"/{bin,dev,proc,sys,tmp} && cp "$busybox" "$tmp/root/bin/busybox" ||
+		return
+	put_modules "$tmp/root/modules" "$@" 2>/dev/null
+	# It does what it is told: a line is a command, whose status ends its answer.
+	cat >"$tmp/root/init" <<-'END'
+		#!/bin/busybox sh
+		/bin/busybox --install -s /bin
+		mount -t proc proc /proc
+		mount -t sysfs sys /sys
+		mount -t devtmpfs dev /dev
+		stty -echo
+		while echo "= $?" && read -r line; do
+			eval "$line"
+		done
+	END
+	chmod +x "$tmp/root/init" && make_initramfs "$tmp/root" "$tmp/initramfs"
+}
+
+load_modules()
+{
+	# shellcheck disable=SC2016 # the guest's shell does it
+	tell 'for m in /modules/*; do insmod $m || break; done'
+}
+
+# Without XSAVE: QEMU's emulated SVM does not tell KVM of XSETBV, after which the sizes
+# that CPUID tells are wrong; 7.3 panics of that.
+start_guest()
+{
+	local image=$1
+
+	shift
+	rm -f "$tmp"/console.*
+	mkfifo "$tmp/console.in" "$tmp/console.out"
+	exec 3<>"$tmp/console.in" 4<>"$tmp/console.out"
+	"$vringlab" vmm --kernel "$image" --initrd "$tmp/initramfs" --timeout "${guest_deadline}s" \
+		--append "console=ttyS0 quiet panic=-1 noxsave ipv6.disable=1" "$@" \
+		<"$tmp/console.in" >"$tmp/console.out" 2>"$tmp/err" 3>&- 4>&- &
+	guest=$!
+	answer
+}
+
+# The guest's lines until the status, which is returned.
+answer()
+{
+	local line
+
+	: >"$tmp/answer"
+	while read -t "$deadline" -r -u 4 line; do
+		line=${line%$'\r'}
+		[[ $line != "= "* ]] || return "${line#= }"
+		echo "$line" >>"$tmp/answer"
+	done
+	cat "$tmp/answer" "$tmp/err"
+	return 1
+}
+
+tell()
+{
+	echo "$*" >&3
+	answer
+}
+
+# says COMMAND... -- LINE: that is all that the command prints
+says()
+{
+	local command=()
+
+	while [ "$1" != -- ]; do
+		command+=("$1")
+		shift
+	done
+	tell "${command[@]}"
+	[ "$(cat "$tmp/answer")" = "$2" ] || {
+		cat "$tmp/answer"
+		return 1
+	}
+}
+
+# Messages of the levels emerg to err.
+no_errors()
+{
+	tell "dmesg -r | grep '^<[0-3]>' || true" && ! grep . "$tmp/answer"
+}
+
+# ends COMMAND STATUS TEXT: of vringlab vmm, and what it says
+ends()
+{
+	echo "$1" >&3
+	status=0
+	wait "$guest" || status=$?
+	guest=
+	cat "$tmp/err"
+	[ "$status" -eq "$2" ] && if [ -n "$3" ]; then
+		one_line "$tmp/err" && grep -q "$3" "$tmp/err"
+	else
+		is_empty "$tmp/err"
+	fi
+}
+
+finish()
+{
+	[ -z "$guest" ] || kill -KILL "$guest"
+	rm -rf "$tmp"
+}
+guest=
+trap finish EXIT

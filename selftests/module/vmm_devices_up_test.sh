@@ -1,0 +1,214 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A Linux in which nothing is changed has the devices that vringlab vmm gives it, on PCI
+# and by virtio-mmio, with every kind of back-end behind them: what it reads and writes
+# there is what the host has, by hash; and the module has counted the interrupts that
+# the guest has.
+
+. "$(dirname "$0")/../lib/ktap.sh"
+. "$(dirname "$0")/../lib/linux_guest.sh"
+. "$(dirname "$0")/../lib/vmm_guest.sh"
+
+deadline=120
+guest_deadline=300
+
+host=192.0.2.1
+guest_address=192.0.2.2
+mac=02:00:00:00:00:02
+cid=42
+# Of which the guest writes an eighth.
+disk_bytes=1048576
+written_bytes=131072
+
+need_guest
+[ "$(id -u)" -eq 0 ] || skip_all "loads a module, makes a tap: run as root"
+[ -n "${VRINGLAB_KO:-}" ] || skip_all "no module: set VRINGLAB_KO=, or use scripts/check"
+[ ! -e /sys/module/vringlab ] || skip_all "vringlab is loaded already: rmmod vringlab"
+command -v python3 >/dev/null || skip_all "no python3: run scripts/setup"
+modprobe -a vhost_net vhost_vsock tun 2>/dev/null
+for file in /dev/vhost-net /dev/vhost-vsock /dev/net/tun; do
+	[ -c "$file" ] || skip_all "no $file: modprobe vhost_net vhost_vsock tun"
+done
+drivers=(virtio_pci virtio_mmio virtio_net virtio_blk vmw_vsock_virtio_transport virtio_rng
+	virtio_console)
+modprobe -na "${drivers[@]}" 2>/dev/null ||
+	skip_all "this kernel has no drivers for the guest: use a distribution's"
+
+hash_of()
+{
+	sha256sum | cut -d ' ' -f 1
+}
+
+make_disks()
+{
+	head -c "$disk_bytes" /dev/urandom >"$tmp/disk0" &&
+		head -c "$disk_bytes" /dev/urandom >"$tmp/disk1" && : >"$tmp/port"
+}
+
+start_back_end()
+{
+	"$vringlab" backend blk --file "$tmp/disk1" --socket "$tmp/socket" --ready-fd 3 \
+		3>"$tmp/ready" </dev/null >/dev/null 2>&1 &
+	back_end=$!
+	read -r -N 1 <"$tmp/ready"
+}
+
+# start TRANSPORT: of all but net and vsock, which are on PCI
+start()
+{
+	start_guest "$kernel" \
+		--device "net,tap=vlvmm,mac=$mac,address=$host/24" --device "vsock,cid=$cid" \
+		--device "blk,file=$tmp/disk0,transport=$1" \
+		--device "blk,socket=$tmp/socket,transport=$1" \
+		--device "rng,transport=$1" --device "console,output=$tmp/port,transport=$1"
+}
+
+# All of them are driven: DRIVER_OK, and what comes before it.
+has_drivers()
+{
+	load_modules && says 'cat /sys/bus/virtio/devices/*/status | sort | uniq -c | tr -s " "' \
+		-- "$1 0x0000000f"
+}
+
+pings()
+{
+	echo 1 >/proc/sys/net/ipv6/conf/vlvmm/disable_ipv6
+	tell "ip address add $guest_address/24 dev eth0 && ip link set eth0 up" &&
+		says 'cat /sys/class/net/eth0/address' -- "$mac" &&
+		tell "ping -c 5 -W 20 $host"
+}
+
+# Over HTTP, from the host's disk.
+downloads()
+{
+	"$busybox" httpd -f -p "$host:80" -h "$tmp" &
+	server=$!
+	eventually tell "wget -q -O /tmp/got http://$host/disk0" &&
+		says 'sha256sum </tmp/got' -- "$(sha256sum <"$tmp/disk0")"
+	set -- $?
+	kill "$server"
+	return "$1"
+}
+
+# is_read DISK FILE
+is_read()
+{
+	says "dd if=/dev/$1 bs=64k iflag=direct 2>/dev/null | sha256sum" -- "$(sha256sum <"$2")"
+}
+
+# What the guest has made up is where it has put it, and the rest as it was.
+is_written()
+{
+	local disk=$1 file=$2 rest
+
+	rest=$(tail -c +$((written_bytes + 1)) "$file" | hash_of)
+	tell "head -c $written_bytes /dev/urandom >/tmp/new" || return
+	tell "dd if=/tmp/new of=/dev/$disk bs=64k oflag=direct 2>/dev/null && sync" || return
+	says 'sha256sum </tmp/new' -- "$(head -c "$written_bytes" "$file" | sha256sum)" &&
+		[ "$(tail -c +$((written_bytes + 1)) "$file" | hash_of)" = "$rest" ] &&
+		[ "$(stat -c %s "$file")" -eq "$disk_bytes" ]
+}
+
+# Nobody listens there: it is the guest that says so.
+vsock_answers()
+{
+	python3 - "$cid" <<'END'
+import errno, socket, sys
+s = socket.socket(socket.AF_VSOCK)
+s.settimeout(60)
+try:
+    s.connect((int(sys.argv[1]), 5000))
+except OSError as e:
+    print(e)
+    sys.exit(e.errno != errno.ECONNRESET)
+sys.exit("connected to nobody")
+END
+}
+
+gives_bytes()
+{
+	says 'dd if=/dev/hwrng bs=64 count=1 2>/dev/null | wc -c' -- 64
+}
+
+writes_lines()
+{
+	tell 'echo "a line of the guest" >/dev/hvc0' &&
+		eventually grep -q "^a line of the guest" "$tmp/port"
+}
+
+# interrupts NAME: of the guest, so far
+interrupts()
+{
+	tell 'cat /proc/interrupts' && awk -v name="$1" '$NF == name { print $2 }' "$tmp/answer"
+}
+
+# injects QUEUE: of its net device, as the module has counted them
+injects()
+{
+	"$vringlab" stat --json | python3 -c 'import json, sys
+print(*(v["counters"]["injects"] for v in json.load(sys.stdin)["vrings"]
+        if v["backend"] == "vhost-net" and v["queue"] == int(sys.argv[1])))' "$1"
+}
+
+# The guest takes each interrupt before the driver asks for the next.
+agrees()
+{
+	local guest module
+
+	guest="$(interrupts virtio0-input.0) $(interrupts virtio0-output.0)"
+	module="$(injects 0) $(injects 1)"
+	echo "guest: $guest, module: $module"
+	[ "$guest" = "$module" ] && [[ $guest == [1-9]*" "[1-9]* ]]
+}
+
+tap_is_gone()
+{
+	[ ! -e /sys/class/net/vlvmm ]
+}
+
+ktap_print_header
+ktap_set_plan 25
+
+make_disks || ktap_exit_fail_msg "cannot make disks"
+mkfifo "$tmp/ready"
+make_root "${drivers[@]}" || ktap_exit_fail_msg "cannot make an initramfs"
+insmod "$VRINGLAB_KO" || ktap_exit_fail_msg "cannot load $VRINGLAB_KO"
+"$vringlab" discover on || ktap_exit_fail_msg "cannot turn discovery on"
+
+start_back_end
+check "a guest boots with devices on PCI" start pci
+check "it has drivers for all of them" has_drivers 6
+check "vhost-net: the host answers" pings
+check "vhost-net: what is loaded is what the host has" downloads
+check "the module has counted the guest's interrupts" eventually agrees
+check "blk in the VMM: what is read is what the host has" is_read vda "$tmp/disk0"
+check "blk in the VMM: what is written is there" is_written vda "$tmp/disk0"
+check "vhost-user-blk: what is read is what the host has" is_read vdb "$tmp/disk1"
+check "vhost-user-blk: what is written is there" is_written vdb "$tmp/disk1"
+check "vhost-vsock: the guest answers" vsock_answers
+check "rng gives bytes" gives_bytes
+check "console writes lines" writes_lines
+check "the guest has no errors to report" no_errors
+check "it powers off" ends "poweroff -f" 0 ""
+check "the tap goes with it" tap_is_gone
+
+: >"$tmp/port"
+kill "$back_end"
+wait "$back_end"
+start_back_end
+check "a guest boots with devices on virtio-mmio" start mmio
+check "it has drivers for all of them, too" has_drivers 6
+check "blk in the VMM by MMIO: read" is_read vda "$tmp/disk0"
+check "blk in the VMM by MMIO: written" is_written vda "$tmp/disk0"
+check "vhost-user-blk by MMIO: read" is_read vdb "$tmp/disk1"
+check "vhost-user-blk by MMIO: written" is_written vdb "$tmp/disk1"
+check "rng by MMIO gives bytes" gives_bytes
+check "console by MMIO writes lines" writes_lines
+check "the guest has no errors to report, either" no_errors
+check "it powers off, too" ends "poweroff -f" 0 ""
+
+kill "$back_end"
+rmmod vringlab
+
+ktap_finished
