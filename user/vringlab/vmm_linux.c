@@ -263,7 +263,11 @@ static int run_guest(struct linux_run *run)
 	ret = create_loop(run, &err);
 	if (!ret)
 		ret = create_machine(run, &err);
-	ret = ret ? fail(&err, vmm_exit_code(ret)) : run_to_end(run);
+	/* once there is a VM, what is missing is not KVM */
+	if (ret)
+		ret = fail(&err, run->machine ? EXIT_FAILED : vmm_exit_code(ret));
+	else
+		ret = run_to_end(run);
 	vmm_console_destroy(run->console, false, NULL);
 	vmm_devices_destroy(run->devices);
 	machine_destroy(run->machine);
