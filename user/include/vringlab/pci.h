@@ -8,17 +8,19 @@
 #ifndef VRINGLAB_PCI_H
 #define VRINGLAB_PCI_H
 
+#include <vringlab/pc.h>
+
 struct pci_bus;
 struct vl_err;
 struct vmm;
 
 /* Config space of bus 0, which is all that MCFG should tell of. */
-#define PCI_ECAM_GPA 0xe0000000u
-#define PCI_ECAM_SIZE 0x100000u
+#define PCI_ECAM_GPA PC_ECAM_GPA
+#define PCI_ECAM_SIZE PC_ECAM_SIZE
 
 /* Where BARs are: 32-bit memory. */
-#define PCI_WINDOW_GPA 0xc0000000u
-#define PCI_WINDOW_SIZE 0x20000000u
+#define PCI_WINDOW_GPA PC_PCI_WINDOW_GPA
+#define PCI_WINDOW_SIZE PC_PCI_WINDOW_SIZE
 
 /* The host bridge has slot 0. */
 #define PCI_SLOTS 32u
@@ -27,7 +29,7 @@ struct vmm;
  * INTA to INTD: level triggered GSIs of the IOAPIC, whatever the device. Which of the
  * pins a device has is by its slot, so that few share a line.
  */
-#define PCI_INTX_GSI 16u
+#define PCI_INTX_GSI PC_PCI_INTA_GSI
 #define PCI_INTX_PINS 4u
 
 /**
