@@ -265,23 +265,6 @@ TEST_F(vhost, net_frames_arrive_in_both_directions)
 	EXPECT_EQ(0, self->t.failed);
 }
 
-static int set_pairs(struct t_driver *t, uint8_t pairs)
-{
-	const uint8_t command[] = { VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, pairs, 0,
-				    0xee };
-	uint64_t gpa = t_driver_alloc(t, sizeof(command));
-	const struct vring_buf bufs[] = { { .gpa = gpa, .len = 4 }, { .gpa = gpa + 4, .len = 1 } };
-	uint64_t used = t->queues[CONTROL].used;
-	uint8_t *bytes = t_driver_at(t, gpa);
-	int ret;
-
-	memcpy(bytes, command, sizeof(command));
-	ret = t_driver_add(t, CONTROL, bufs, 1, 1, 0);
-	if (!ret)
-		ret = t_driver_run_until(t, CONTROL, used + 1);
-	return ret ? ret : bytes[4];
-}
-
 TEST_F(vhost, net_spreads_flows_over_the_pairs_that_are_in_use)
 {
 	uint8_t frame[128];
@@ -306,7 +289,7 @@ TEST_F(vhost, net_spreads_flows_over_the_pairs_that_are_in_use)
 		ASSERT_EQ(0, t_driver_run_once(&self->t));
 	}
 	EXPECT_EQ(0, w.queue_seen[2]);
-	ASSERT_EQ(VIRTIO_NET_OK, set_pairs(&self->t, 2));
+	ASSERT_EQ(VIRTIO_NET_OK, t_driver_set_pairs(&self->t, CONTROL, 2));
 	for (uint16_t flow = 0; flow < 32; flow++) {
 		fill_flow(frame, sizeof(frame), flow);
 		ASSERT_EQ((ssize_t)sizeof(frame), send(self->socket, frame, sizeof(frame), 0));
@@ -319,7 +302,7 @@ TEST_F(vhost, net_spreads_flows_over_the_pairs_that_are_in_use)
 	fill(frame, sizeof(frame), 1);
 	ASSERT_EQ(0, transmit(&self->t, 3, frame, sizeof(frame)));
 	EXPECT_TRUE(arrives(self->socket, frame, sizeof(frame)));
-	EXPECT_EQ(VIRTIO_NET_ERR, set_pairs(&self->t, 3));
+	EXPECT_EQ(VIRTIO_NET_ERR, t_driver_set_pairs(&self->t, CONTROL, 3));
 }
 
 TEST_F(vhost, net_whose_tap_is_pulled_out_has_a_link_that_is_down)

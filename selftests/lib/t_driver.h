@@ -143,4 +143,21 @@ int t_driver_run_until(struct t_driver *t, unsigned int queue, uint64_t used);
 /** t_driver_run_until_failed() - Run the loop until the back-end has failed. Likewise. */
 int t_driver_run_until_failed(struct t_driver *t);
 
+/* t_driver_device.c */
+struct vdev;
+
+/** t_driver_create_local() - @t->be as a device of ours; as backend_local_create(). */
+int t_driver_create_local(struct t_driver *t, struct vdev *vdev, void (*destroy)(struct vdev *),
+			  uint16_t device_id, const char *name);
+
+/**
+ * t_driver_set_pairs() - As a net driver that changes how many pairs it uses
+ * @t:		Started.
+ * @control:	Its control virtqueue.
+ * @pairs:	Up to 255.
+ *
+ * Return: VIRTIO_NET_OK or VIRTIO_NET_ERR, or a negative errno.
+ */
+int t_driver_set_pairs(struct t_driver *t, unsigned int control, uint16_t pairs);
+
 #endif /* VRINGLAB_SELFTESTS_T_DRIVER_H */

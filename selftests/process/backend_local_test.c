@@ -78,20 +78,6 @@ FIXTURE_TEARDOWN(local)
 	EXPECT_EQ(self->fds_before, t_fds_count(getpid()));
 }
 
-static int create(struct t_driver *t, struct vdev *vdev, void (*destroy)(struct vdev *),
-		  uint16_t device_id, const char *name)
-{
-	const struct backend_local_config config = {
-		.name = name,
-		.device_id = device_id,
-		.packed = true,
-		.vdev = vdev,
-		.destroy = destroy,
-	};
-
-	return backend_local_create(&t->be, &t->host, &config, &t->err);
-}
-
 /* A disk of zeroes. */
 static int create_blk(struct t_driver *t, const char *path, unsigned int num_queues, bool direct)
 {
@@ -107,7 +93,8 @@ static int create_blk(struct t_driver *t, const char *path, unsigned int num_que
 	close(fd);
 	if (!ret)
 		ret = vdev_blk_create(&vdev, t->loop, &config, &t->err);
-	return ret ? ret : create(t, vdev, vdev_blk_destroy, VIRTIO_ID_BLOCK, "blk0");
+	return ret ? ret :
+		     t_driver_create_local(t, vdev, vdev_blk_destroy, VIRTIO_ID_BLOCK, "blk0");
 }
 
 static int start_blk(FIXTURE_DATA(local) * self, const FIXTURE_VARIANT(local) * variant,
@@ -238,7 +225,8 @@ TEST_F(local, a_full_disk_is_an_error_of_the_request_and_no_more)
 	ASSERT_EQ(0, ftruncate(fd, T_BLK_BYTES));
 	close(fd);
 	ASSERT_EQ(0, vdev_blk_create(&vdev, self->t.loop, &config, &self->t.err));
-	ASSERT_EQ(0, create(&self->t, vdev, vdev_blk_destroy, VIRTIO_ID_BLOCK, "blk0"));
+	ASSERT_EQ(0,
+		  t_driver_create_local(&self->t, vdev, vdev_blk_destroy, VIRTIO_ID_BLOCK, "blk0"));
 	ASSERT_EQ(0, t_driver_start(&self->t, variant->features, 1));
 	ASSERT_EQ(0, t_blk_init(&self->blk, &self->t, 1));
 	EXPECT_EQ(VIRTIO_BLK_S_OK, t_blk_request(&self->blk, VIRTIO_BLK_T_OUT, 0, 4096));
@@ -318,7 +306,7 @@ static int start_net(struct t_driver *t, uint64_t features)
 	int ret = vdev_net_create(&vdev, t->loop, &config, &t->err);
 
 	if (!ret)
-		ret = create(t, vdev, vdev_net_destroy, VIRTIO_ID_NET, "net0");
+		ret = t_driver_create_local(t, vdev, vdev_net_destroy, VIRTIO_ID_NET, "net0");
 	if (ret)
 		return ret;
 	features |= BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_MQ);

@@ -299,23 +299,6 @@ static int give(struct t_driver *t, unsigned int pair)
 	return t_driver_add(t, 2 * pair, &buf, 0, 1, 0);
 }
 
-static int set_pairs(struct t_driver *t, uint16_t pairs)
-{
-	const uint8_t command[] = { VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, pairs, 0,
-				    0xee };
-	uint64_t gpa = t_driver_alloc(t, sizeof(command));
-	const struct vring_buf bufs[] = { { .gpa = gpa, .len = 4 }, { .gpa = gpa + 4, .len = 1 } };
-	uint64_t used = t->queues[CONTROL].used;
-	uint8_t *bytes = t_driver_at(t, gpa);
-	int ret;
-
-	memcpy(bytes, command, sizeof(command));
-	ret = t_driver_add(t, CONTROL, bufs, 1, 1, 0);
-	if (!ret)
-		ret = t_driver_run_until(t, CONTROL, used + 1);
-	return ret ? ret : bytes[4];
-}
-
 TEST_F(vhost_user, net_of_two_pairs_goes_on_with_the_next_process)
 {
 	const struct backend_vhost_user_config config = {
@@ -347,15 +330,15 @@ TEST_F(vhost_user, net_of_two_pairs_goes_on_with_the_next_process)
 	}
 	ASSERT_EQ(0, t_driver_run_until(&self->t, 0, 4));
 	EXPECT_EQ(0, self->t.queues[2].used);
-	ASSERT_EQ(0, set_pairs(&self->t, 2));
+	ASSERT_EQ(0, t_driver_set_pairs(&self->t, CONTROL, 2));
 	ASSERT_EQ(0, t_driver_run_until(&self->t, 2, 4));
-	EXPECT_EQ(VIRTIO_NET_ERR, set_pairs(&self->t, 3));
+	EXPECT_EQ(VIRTIO_NET_ERR, t_driver_set_pairs(&self->t, CONTROL, 3));
 	/* killed; while there is none the driver goes on adding, and may change its pairs */
 	t_child_kill(&self->child);
 	ASSERT_EQ(0, give(&self->t, 0));
 	ASSERT_EQ(0, give(&self->t, 1));
-	EXPECT_EQ(0, set_pairs(&self->t, 1));
-	EXPECT_EQ(0, set_pairs(&self->t, 2));
+	EXPECT_EQ(0, t_driver_set_pairs(&self->t, CONTROL, 1));
+	EXPECT_EQ(0, t_driver_set_pairs(&self->t, CONTROL, 2));
 	ASSERT_EQ(0, serve_net(self));
 	ASSERT_EQ(0, t_driver_run_until(&self->t, 0, 5));
 	ASSERT_EQ(0, t_driver_run_until(&self->t, 2, 5));

@@ -76,20 +76,6 @@ FIXTURE_TEARDOWN(vdev)
 	EXPECT_EQ(self->fds_before, t_fds_count(getpid()));
 }
 
-static int create(struct t_driver *t, struct vdev *vdev, void (*destroy)(struct vdev *),
-		  uint16_t device_id, const char *name)
-{
-	const struct backend_local_config config = {
-		.name = name,
-		.device_id = device_id,
-		.packed = true,
-		.vdev = vdev,
-		.destroy = destroy,
-	};
-
-	return backend_local_create(&t->be, &t->host, &config, &t->err);
-}
-
 static int start_console(FIXTURE_DATA(vdev) * self, const FIXTURE_VARIANT(vdev) * variant)
 {
 	struct vdev_console_config config = { .cols = 80, .rows = 25 };
@@ -103,8 +89,8 @@ static int start_console(FIXTURE_DATA(vdev) * self, const FIXTURE_VARIANT(vdev) 
 	config.out_fd = self->out[1];
 	ret = vdev_console_create(&self->vdev, self->t.loop, &config, &self->t.err);
 	if (!ret)
-		ret = create(&self->t, self->vdev, vdev_console_destroy, VIRTIO_ID_CONSOLE,
-			     "console0");
+		ret = t_driver_create_local(&self->t, self->vdev, vdev_console_destroy,
+					    VIRTIO_ID_CONSOLE, "console0");
 	return ret ? ret : t_driver_start(&self->t, variant->features, BOTH);
 }
 
@@ -269,7 +255,8 @@ static int start_rng(FIXTURE_DATA(vdev) * self, const FIXTURE_VARIANT(vdev) * va
 	int ret = vdev_rng_create(&self->vdev, self->t.loop, &self->t.err);
 
 	if (!ret)
-		ret = create(&self->t, self->vdev, vdev_rng_destroy, VIRTIO_ID_RNG, "rng0");
+		ret = t_driver_create_local(&self->t, self->vdev, vdev_rng_destroy, VIRTIO_ID_RNG,
+					    "rng0");
 	return ret ? ret : t_driver_start(&self->t, variant->features, 1);
 }
 
