@@ -34,7 +34,8 @@ start_backend()
 }
 
 # What differs from run to run and from one processor to the next: descriptors, where
-# things are mapped, frequencies, and when KVM moves rip.
+# things are mapped, frequencies, when KVM moves rip, and whether a segment's type is that
+# of one that was accessed, or ss alone has another.
 normalise()
 {
 	sed -E 's/^ *//
@@ -45,6 +46,9 @@ normalise()
 		s/^= 0x[0-9a-f]+$/= ADDRESS/
 		s/userspace_addr 0x[0-9a-f]+/userspace_addr ADDRESS/
 		s/^\| rip .* -> .*/| rip/
+		/^\| ss: /d
+		s/^(\| ds es fs gs) ss:/\1:/
+		s/^(\| (cs|tr): .*)type [^,]*/\1type T/
 		/^$/d'
 }
 
