@@ -3,7 +3,8 @@
 #
 # vringlab vmm boots this machine's own kernel, in which nothing is changed, to a shell
 # on its console: from its bzImage and from the ELF image in that, with one vCPU and with
-# two. It has nothing to complain of, and its ends are told apart.
+# four, on small pages and on huge ones. It has nothing to complain of, and its ends are
+# told apart.
 #
 # In this ring because it is the one that runs where KVM executes a guest, if only in an
 # emulated machine; on one processor, for with several of them in one thread that emulation
@@ -19,10 +20,47 @@ guest_deadline=240
 
 need_guest
 
-both_run()
+all_run()
 {
-	tell 'taskset 1 true && taskset 2 true && grep LOC: /proc/interrupts' &&
-		awk '{ exit !($2 > 0 && $3 > 0) }' "$tmp/answer"
+	# shellcheck disable=SC2016 # the guest's shell does it
+	tell 'for c in 0 1 2 3; do taskset -c $c true || break; done; grep LOC: /proc/interrupts' &&
+		awk '{ exit !($2 > 0 && $3 > 0 && $4 > 0 && $5 > 0) }' "$tmp/answer"
+}
+
+# Of the machine that the guest is in, whose settings are as before in the end.
+nr_hugepages=/proc/sys/vm/nr_hugepages
+had_hugepages=$(cat "$nr_hugepages")
+shmem_enabled=/sys/kernel/mm/transparent_hugepage/shmem_enabled
+had_shmem=$(sed -n 's/.*\[\(.*\)\].*/\1/p' "$shmem_enabled" 2>/dev/null)
+
+restore()
+{
+	{ echo "$had_hugepages" >"$nr_hugepages"; } 2>/dev/null
+	[ -z "$had_shmem" ] || { echo "$had_shmem" >"$shmem_enabled"; } 2>/dev/null
+	finish
+}
+trap restore EXIT
+
+# KiB or pages.
+meminfo()
+{
+	awk -v name="$1:" '$1 == name { print $2 }' /proc/meminfo
+}
+
+# As many as --pages hugetlb wants for a guest's default memory; all of them go back.
+reserve_huge_pages()
+{
+	{ echo 128 >"$nr_hugepages"; } 2>/dev/null && [ "$(meminfo HugePages_Free)" -eq 128 ]
+}
+
+has_thp()
+{
+	grep ShmemHugePages /proc/meminfo && [ "$(meminfo ShmemHugePages)" -gt 0 ]
+}
+
+free_huge_pages()
+{
+	[ "$(meminfo HugePages_Free)" -eq "$1" ]
 }
 
 # It has the memory that is not the kernel's own.
@@ -49,6 +87,16 @@ panics()
 	loads_pvpanic && ends 'echo c >/proc/sysrq-trigger' 1 "has panicked"
 }
 
+# check_huge DESCRIPTION COMMAND...
+check_huge()
+{
+	if [ "$pages" = hugetlb ]; then
+		check "$@"
+	else
+		skip "$1" "no 128 free huge pages: give the machine more memory"
+	fi
+}
+
 # skip_some NR REASON
 skip_some()
 {
@@ -60,7 +108,7 @@ skip_some()
 }
 
 ktap_print_header
-ktap_set_plan 14
+ktap_set_plan 17
 
 make_root pvpanic_mmio || ktap_exit_fail_msg "cannot make an initramfs"
 
@@ -76,17 +124,28 @@ else
 	skip_some 7 "no bzImage of this kernel: install its package, or use scripts/vm"
 fi
 
+pages=hugetlb
+reserve_huge_pages || pages=base
 if [ -n "$elf" ]; then
-	check "an ELF image boots to a shell" start_guest "$elf" --cpus 2
-	check "it has two processors" says nproc -- 2
-	check "they run" both_run
+	check "an ELF image boots to a shell" start_guest "$elf" --cpus 4 --pages "$pages"
+	check "it has four processors" says nproc -- 4
+	check "they run" all_run
+	check_huge "its memory is of huge pages" free_huge_pages 0
 	check "it has no errors to report" no_errors
 	check "it reboots, which ends it" ends "reboot -f" 1 "has reset its machine"
+	check_huge "its huge pages are free again" free_huge_pages 128
 else
-	skip_some 5 "no ELF image of this kernel: use scripts/vm, which unpacks it"
+	skip_some 7 "no ELF image of this kernel: use scripts/vm, which unpacks it"
 fi
 
-check "another boots" start_guest "$kernel"
+pages=base
+! { echo advise >"$shmem_enabled"; } 2>/dev/null || pages=thp
+check "another boots" start_guest "$kernel" --pages "$pages"
+if [ "$pages" = thp ]; then
+	check "some of its memory is of transparent huge pages" has_thp
+else
+	skip "some of its memory is of transparent huge pages" "cannot set $shmem_enabled"
+fi
 if [ -n "$(ls "$tmp/root/modules")" ]; then
 	check "its panic is told" panics
 else
