@@ -3,7 +3,9 @@
  * vCPUs: what the module counts of them, against what their guest did and what KVM
  * itself counts.
  */
+#include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 
 #include <json-c/json.h>
@@ -277,14 +279,41 @@ struct waker {
 	int stats;
 	int call;
 	unsigned int nr;
-	bool blocked; /* call only when KVM says that it is */
+	bool blocked; /* call only when it is */
+	pid_t vcpu;
+	uint64_t sleeps;
 };
 
-static bool is_blocking(int stats)
+/* How often the thread has gone to sleep; 0 if that cannot be read. */
+static uint64_t nr_sleeps(pid_t thread)
 {
-	uint64_t value;
+	char path[64], line[256];
+	uint64_t nr = 0;
+	FILE *file;
 
-	return !t_kvm_stat(stats, "blocking", &value) && value;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status", thread);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "voluntary_ctxt_switches: %" SCNu64, &nr) == 1)
+			break;
+	fclose(file);
+	return nr;
+}
+
+/*
+ * KVM says that it blocks before it looks once more whether it has to: one that a call
+ * finds there has not slept.
+ */
+static bool is_blocked(struct waker *w)
+{
+	uint64_t value, sleeps = nr_sleeps(w->vcpu);
+
+	if (t_kvm_stat(w->stats, "blocking", &value) || !value || sleeps == w->sleeps)
+		return false;
+	w->sleeps = sleeps;
+	return true;
 }
 
 static void *wake(void *data)
@@ -298,7 +327,7 @@ static void *wake(void *data)
 		ASSERT_TRUE(EVENTUALLY(*halting(w->m)));
 		*halting(w->m) = 0;
 		if (w->blocked)
-			ASSERT_TRUE(EVENTUALLY(is_blocking(w->stats)));
+			ASSERT_TRUE(EVENTUALLY(is_blocked(w)));
 		ASSERT_EQ(0, eventfd_write(w->call, 1));
 	}
 	return NULL;
@@ -314,6 +343,8 @@ static void run_with_waker(struct __test_metadata *_metadata, FIXTURE_DATA(vcpu)
 		.call = self->call,
 		.nr = nr,
 		.blocked = blocked,
+		.vcpu = tid(),
+		.sleeps = nr_sleeps(tid()),
 	};
 	pthread_t thread;
 
