@@ -20,6 +20,7 @@
 
 /* Where the guest below expects them: page 9 is for parameters. */
 #define ORDER_GPA 0x9000u
+#define STRING_GPA 0x9100u
 #define IDTR_GPA 0x9f00u
 #define COUNTERS_GPA 0xa000u
 #define IDT_GPA 0xb000u
@@ -30,6 +31,8 @@
 #define INTERRUPT_GATE 0x8e00u
 
 #define OP_READ 0x10u
+#define OP_OUT 0x20u
+#define OP_OUT_STRING 0x32u
 
 /* What is to be done next; done once &seq changes. */
 struct order {
@@ -106,6 +109,28 @@ asm(".pushsection .rodata\n"
 	"2:	cmp $0x18, %edx\n"
 	"	jne 2f\n"
 	"	mov (%rdi), %rax\n"
+	"2:	cmp $0x21, %edx\n"
+	"	jne 2f\n"
+	"	xchg %edi, %edx\n"
+	"	out %al, %dx\n"
+	"	xchg %edi, %edx\n"
+	"2:	cmp $0x22, %edx\n"
+	"	jne 2f\n"
+	"	xchg %edi, %edx\n"
+	"	out %ax, %dx\n"
+	"	xchg %edi, %edx\n"
+	"2:	cmp $0x24, %edx\n"
+	"	jne 2f\n"
+	"	xchg %edi, %edx\n"
+	"	out %eax, %dx\n"
+	"	xchg %edi, %edx\n"
+	"2:	cmp $0x32, %edx\n"
+	"	jne 2f\n"
+	"	mov %edi, %edx\n"
+	"	mov $0x9100, %esi\n"
+	"	xchg %eax, %ecx\n"
+	"	rep outsw\n"
+	"	xchg %eax, %ecx\n"
 	"2:	mov %rax, 16(%rbx)\n"
 	"	mov $0x700, %edx\n"
 	"	out %al, %dx\n"
@@ -267,6 +292,17 @@ uint64_t t_deputy_read(struct t_deputy *d, uint64_t gpa, unsigned int len)
 void t_deputy_write(struct t_deputy *d, uint64_t gpa, unsigned int len, uint64_t value)
 {
 	give_order(d, len, gpa, value);
+}
+
+void t_deputy_out(struct t_deputy *d, uint16_t port, unsigned int len, uint32_t value)
+{
+	give_order(d, OP_OUT | len, port, value);
+}
+
+void t_deputy_out_string(struct t_deputy *d, uint16_t port, const uint16_t *words, unsigned int nr)
+{
+	memcpy(vmm_memory_at(d->vm, STRING_GPA, nr * sizeof(*words)), words, nr * sizeof(*words));
+	give_order(d, OP_OUT_STRING, port, nr);
 }
 
 unsigned int t_deputy_exits(struct t_deputy *d)

@@ -33,7 +33,14 @@ void t_deputy_stop(struct t_deputy *d);
 uint64_t t_deputy_read(struct t_deputy *d, uint64_t gpa, unsigned int len);
 void t_deputy_write(struct t_deputy *d, uint64_t gpa, unsigned int len, uint64_t value);
 
-/** t_deputy_exits() - Exits to user space so far, those of the two above not counted. */
+/* Likewise to a port; @len is 1, 2 or 4. */
+void t_deputy_out(struct t_deputy *d, uint16_t port, unsigned int len, uint32_t value);
+
+/* REP OUTSW: up to T_DEPUTY_STRING words by one instruction. */
+#define T_DEPUTY_STRING 256u
+void t_deputy_out_string(struct t_deputy *d, uint16_t port, const uint16_t *words, unsigned int nr);
+
+/** t_deputy_exits() - Exits to user space so far, those by which an order is done not counted. */
 unsigned int t_deputy_exits(struct t_deputy *d);
 
 /** t_deputy_interrupts() - How many of that vector there were. */
