@@ -315,11 +315,32 @@ unsigned int t_deputy_interrupts(const struct t_deputy *d, uint8_t vector)
 	return d->counters[vector];
 }
 
-unsigned int t_deputy_wait(struct t_deputy *d, uint8_t vector, unsigned int nr)
+void t_deputy_settle(struct t_deputy *d)
 {
+	/*
+	 * What is signalled while the guest runs may come after the first order. To tell
+	 * that this one is done it leaves, and it takes what is pending as it comes back.
+	 */
+	t_deputy_read(d, ORDER_GPA, 4);
+	t_deputy_read(d, ORDER_GPA, 4);
+}
+
+unsigned int t_deputy_wait_range(struct t_deputy *d, uint8_t first, uint8_t last, unsigned int nr)
+{
+	unsigned int seen;
 	eventfd_t taken;
 
-	while (d->counters[vector] < nr && !t_poll_until(d->interrupt_fd, T_DEADLINE_MS))
+	for (;;) {
+		seen = 0;
+		for (unsigned int i = first; i <= last; i++)
+			seen += d->counters[i];
+		if (seen >= nr || t_poll_until(d->interrupt_fd, T_DEADLINE_MS))
+			return seen;
 		eventfd_read(d->interrupt_fd, &taken);
-	return d->counters[vector];
+	}
+}
+
+unsigned int t_deputy_wait(struct t_deputy *d, uint8_t vector, unsigned int nr)
+{
+	return t_deputy_wait_range(d, vector, vector, nr);
 }

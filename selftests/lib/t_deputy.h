@@ -46,11 +46,17 @@ unsigned int t_deputy_exits(struct t_deputy *d);
 /** t_deputy_interrupts() - How many of that vector there were. */
 unsigned int t_deputy_interrupts(const struct t_deputy *d, uint8_t vector);
 
+/** t_deputy_settle() - Return when each interrupt that was signalled before has been counted. */
+void t_deputy_settle(struct t_deputy *d);
+
 /**
  * t_deputy_wait() - Wait until there were so many
  *
  * Return: how many there were then; fewer after a deadline has passed.
  */
 unsigned int t_deputy_wait(struct t_deputy *d, uint8_t vector, unsigned int nr);
+
+/** t_deputy_wait_range() - Likewise, of all vectors from @first to @last together. */
+unsigned int t_deputy_wait_range(struct t_deputy *d, uint8_t first, uint8_t last, unsigned int nr);
 
 #endif /* VRINGLAB_SELFTESTS_T_DEPUTY_H */
