@@ -6,32 +6,10 @@
 # output", the indented lines are the output; the others are prose.
 
 . "$(dirname "$0")/../lib/ktap.sh"
+. "$(dirname "$0")/../lib/loopback.sh"
 
-[ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
-if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
-	skip_all "needs /dev/kvm: load kvm_intel or kvm_amd, join group kvm"
-fi
 doc=$src/Documentation/first-vm.rst
 [ -r "$doc" ] || skip_all "needs the sources: set VRINGLAB_SRC="
-
-backend=
-sock=$tmp/s
-
-finish()
-{
-	[ -z "$backend" ] || kill "$backend"
-	wait
-	rm -rf "$tmp"
-}
-trap finish EXIT
-
-start_backend()
-{
-	mkfifo "$tmp/ready"
-	"$vringlab" backend loopback --socket "$sock" --ready-fd 3 3>"$tmp/ready" &
-	backend=$!
-	read -r -t 20 -n 1 <"$tmp/ready"
-}
 
 # What differs from run to run and from one processor to the next: descriptors, where
 # things are mapped, frequencies, when KVM moves rip, and whether a segment's type is that

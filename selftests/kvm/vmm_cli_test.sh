@@ -4,34 +4,7 @@
 # vringlab vmm with KVM: its guests, alone and with vringlab backend loopback.
 
 . "$(dirname "$0")/../lib/ktap.sh"
-
-[ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
-if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
-	skip_all "needs /dev/kvm: load kvm_intel or kvm_amd, join group kvm"
-fi
-
-backend=
-guest=
-sock=$tmp/s
-
-finish()
-{
-	[ -z "$guest" ] || kill -KILL "$guest"
-	[ -z "$backend" ] || kill "$backend"
-	wait
-	rm -rf "$tmp"
-}
-trap finish EXIT
-
-start_backend()
-{
-	mkfifo "$tmp/ready"
-	"$vringlab" backend loopback --socket "$sock" --ready-fd 3 3>"$tmp/ready" &
-	backend=$!
-	read -r -t 20 -n 1 <"$tmp/ready"
-	rm "$tmp/ready"
-	[ -S "$sock" ]
-}
+. "$(dirname "$0")/../lib/loopback.sh"
 
 hello_prints_the_sum()
 {

@@ -5,30 +5,7 @@
 # calls, in the same order, with the same answers.
 
 . "$(dirname "$0")/../lib/ktap.sh"
-
-[ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
-if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
-	skip_all "needs /dev/kvm: load kvm_intel or kvm_amd, join group kvm"
-fi
-
-backend=
-sock=$tmp/s
-
-finish()
-{
-	[ -z "$backend" ] || kill "$backend"
-	wait
-	rm -rf "$tmp"
-}
-trap finish EXIT
-
-start_backend()
-{
-	mkfifo "$tmp/ready"
-	"$vringlab" backend loopback --socket "$sock" --ready-fd 3 3>"$tmp/ready" &
-	backend=$!
-	read -r -t 20 -n 1 <"$tmp/ready"
-}
+. "$(dirname "$0")/../lib/loopback.sh"
 
 # told: each call of the explanation as "FD NAME ANSWER"; "open PATH ANSWER"
 told()

@@ -7,25 +7,9 @@
 # RECONNECT_KILLS (20) is how often at most: a guest may be through before.
 
 . "$(dirname "$0")/../lib/ktap.sh"
-
-[ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
-if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
-	skip_all "needs /dev/kvm: load kvm_intel or kvm_amd, join group kvm"
-fi
+. "$(dirname "$0")/../lib/loopback.sh"
 
 kills=${RECONNECT_KILLS:-20}
-sock=$tmp/s
-guest=
-backend=
-
-finish()
-{
-	[ -z "$guest" ] || kill -KILL "$guest"
-	[ -z "$backend" ] || kill -KILL "$backend"
-	wait
-	rm -rf "$tmp"
-}
-trap finish EXIT
 
 # serve: starts one, until its front-end has come; fails if the guest has ended
 serve()
