@@ -21,6 +21,7 @@
 #include <vringlab/parse.h>
 
 #include "command.h"
+#include "json_add.h"
 #include "server.h"
 
 #define DEVICES_MAX 64u
@@ -108,11 +109,11 @@ static struct json_object *spin_json(const struct command *c)
 	struct loop_spin_stats stats;
 
 	loop_get_spin_stats(c->loop, &stats);
-	json_object_object_add(o, "window-ns", json_object_new_uint64(stats.window_ns));
-	json_object_object_add(o, "spins", json_object_new_uint64(stats.spins));
-	json_object_object_add(o, "hits", json_object_new_uint64(stats.hits));
-	json_object_object_add(o, "sleeps", json_object_new_uint64(stats.sleeps));
-	json_object_object_add(o, "idle-ns", json_object_new_uint64(stats.idle_ns));
+	json_add_u64(o, "window-ns", stats.window_ns);
+	json_add_u64(o, "spins", stats.spins);
+	json_add_u64(o, "hits", stats.hits);
+	json_add_u64(o, "sleeps", stats.sleeps);
+	json_add_u64(o, "idle-ns", stats.idle_ns);
 	return o;
 }
 

@@ -9,6 +9,7 @@
 #include <vringlab/vhost_user_backend.h>
 
 #include "device.h"
+#include "json_add.h"
 
 static const char *const blk_options[] = {
 	"file", "null-size", "direct", "read-only", "serial", "block-size", NULL,
@@ -76,23 +77,21 @@ static struct json_object *blk_stats(const struct vdev *vdev)
 	struct vdev_blk_stats s;
 
 	vdev_blk_get_stats(vdev, &s);
-#define ADD(key, field) json_object_object_add(o, key, json_object_new_uint64(s.field))
-	ADD("reads", reads);
-	ADD("read-bytes", read_bytes);
-	ADD("writes", writes);
-	ADD("write-bytes", write_bytes);
-	ADD("flushes", flushes);
-	ADD("discards", discards);
-	ADD("write-zeroes", write_zeroes);
-	ADD("get-ids", get_ids);
-	ADD("failed", failed);
-	ADD("refused", refused);
-	ADD("unsupported", unsupported);
-	ADD("cancelled", cancelled);
-	ADD("at-once", at_once);
-	ADD("bounced", bounced);
-	ADD("in-flight-max", in_flight_max);
-#undef ADD
+	json_add_u64(o, "reads", s.reads);
+	json_add_u64(o, "read-bytes", s.read_bytes);
+	json_add_u64(o, "writes", s.writes);
+	json_add_u64(o, "write-bytes", s.write_bytes);
+	json_add_u64(o, "flushes", s.flushes);
+	json_add_u64(o, "discards", s.discards);
+	json_add_u64(o, "write-zeroes", s.write_zeroes);
+	json_add_u64(o, "get-ids", s.get_ids);
+	json_add_u64(o, "failed", s.failed);
+	json_add_u64(o, "refused", s.refused);
+	json_add_u64(o, "unsupported", s.unsupported);
+	json_add_u64(o, "cancelled", s.cancelled);
+	json_add_u64(o, "at-once", s.at_once);
+	json_add_u64(o, "bounced", s.bounced);
+	json_add_u64(o, "in-flight-max", s.in_flight_max);
 	return o;
 }
 

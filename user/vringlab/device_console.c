@@ -13,6 +13,7 @@
 #include <vringlab/vdev_console.h>
 
 #include "device.h"
+#include "json_add.h"
 
 static const char *const console_options[] = { "stdio", "input", "output", NULL };
 
@@ -87,9 +88,9 @@ static struct json_object *console_stats(const struct vdev *vdev)
 	struct vdev_console_stats s;
 
 	vdev_console_get_stats(vdev, &s);
-	json_object_object_add(o, "rx-bytes", json_object_new_uint64(s.rx_bytes));
-	json_object_object_add(o, "tx-bytes", json_object_new_uint64(s.tx_bytes));
-	json_object_object_add(o, "tx-dropped", json_object_new_uint64(s.tx_dropped));
+	json_add_u64(o, "rx-bytes", s.rx_bytes);
+	json_add_u64(o, "tx-bytes", s.tx_bytes);
+	json_add_u64(o, "tx-dropped", s.tx_dropped);
 	return o;
 }
 

@@ -10,6 +10,7 @@
 #include <vringlab/vdev_net.h>
 
 #include "device.h"
+#include "json_add.h"
 
 static const char *const net_options[] = {
 	"tap", "null", "generate", "bridge", "address", "mac", "mtu", NULL,
@@ -111,20 +112,18 @@ static struct json_object *net_stats(const struct vdev *vdev)
 	struct vdev_net_stats s;
 
 	vdev_net_get_stats(vdev, &s);
-#define ADD(key, field) json_object_object_add(o, key, json_object_new_uint64(s.field))
-	ADD("rx-packets", rx_packets);
-	ADD("rx-bytes", rx_bytes);
-	ADD("rx-merged", rx_merged);
-	ADD("rx-offloads", rx_offloads);
-	ADD("rx-waits", rx_waits);
-	ADD("rx-dropped", rx_dropped);
-	ADD("tx-packets", tx_packets);
-	ADD("tx-bytes", tx_bytes);
-	ADD("tx-offloads", tx_offloads);
-	ADD("tx-refused", tx_refused);
-	ADD("tx-failed", tx_failed);
-	ADD("tx-discarded", tx_discarded);
-#undef ADD
+	json_add_u64(o, "rx-packets", s.rx_packets);
+	json_add_u64(o, "rx-bytes", s.rx_bytes);
+	json_add_u64(o, "rx-merged", s.rx_merged);
+	json_add_u64(o, "rx-offloads", s.rx_offloads);
+	json_add_u64(o, "rx-waits", s.rx_waits);
+	json_add_u64(o, "rx-dropped", s.rx_dropped);
+	json_add_u64(o, "tx-packets", s.tx_packets);
+	json_add_u64(o, "tx-bytes", s.tx_bytes);
+	json_add_u64(o, "tx-offloads", s.tx_offloads);
+	json_add_u64(o, "tx-refused", s.tx_refused);
+	json_add_u64(o, "tx-failed", s.tx_failed);
+	json_add_u64(o, "tx-discarded", s.tx_discarded);
 	return o;
 }
 

@@ -11,6 +11,7 @@
 #include <vringlab/vhost_user_backend.h>
 
 #include "device.h"
+#include "json_add.h"
 
 static int create_loopback(struct vdev **vdev, struct loop *loop, const struct device_options *opt,
 			   struct vl_err *err)
@@ -25,8 +26,8 @@ static struct json_object *loopback_stats(const struct vdev *vdev)
 	struct vdev_loopback_stats stats;
 
 	vdev_loopback_get_stats(vdev, &stats);
-	json_object_object_add(o, "chains", json_object_new_uint64(stats.chains));
-	json_object_object_add(o, "bytes", json_object_new_uint64(stats.bytes));
+	json_add_u64(o, "chains", stats.chains);
+	json_add_u64(o, "bytes", stats.bytes);
 	return o;
 }
 
@@ -52,7 +53,7 @@ static struct json_object *null_stats(const struct vdev *vdev)
 	struct vdev_null_stats stats;
 
 	vdev_null_get_stats(vdev, &stats);
-	json_object_object_add(o, "chains", json_object_new_uint64(stats.chains));
+	json_add_u64(o, "chains", stats.chains);
 	return o;
 }
 
@@ -78,8 +79,8 @@ static struct json_object *rng_stats(const struct vdev *vdev)
 	struct vdev_rng_stats stats;
 
 	vdev_rng_get_stats(vdev, &stats);
-	json_object_object_add(o, "chains", json_object_new_uint64(stats.chains));
-	json_object_object_add(o, "bytes", json_object_new_uint64(stats.bytes));
+	json_add_u64(o, "chains", stats.chains);
+	json_add_u64(o, "bytes", stats.bytes);
 	return o;
 }
 

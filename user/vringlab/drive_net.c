@@ -15,6 +15,7 @@
 #include <vringlab/err.h>
 
 #include "drive_net.h"
+#include "json_add.h"
 
 #define ETH_BYTES 1514u
 #define MERGEABLE_BYTES 2048u
@@ -189,16 +190,14 @@ static void report_json(const struct drive *d, struct json_object *o)
 	uint64_t lost;
 	struct drive_flow sum = total(d, &lost);
 
-#define ADD(key, value) json_object_object_add(o, key, json_object_new_uint64(value))
-	ADD("packets-sent", sum.sent);
+	json_add_u64(o, "packets-sent", sum.sent);
 	if (d->opt->mode == DRIVE_TRANSMIT)
 		return;
-	ADD("packets-received", sum.received);
-	ADD("packets-lost", lost);
-	ADD("packets-duplicate", net->duplicates);
-	ADD("packets-reordered", net->reordered);
-	ADD("packets-foreign", net->foreign);
-#undef ADD
+	json_add_u64(o, "packets-received", sum.received);
+	json_add_u64(o, "packets-lost", lost);
+	json_add_u64(o, "packets-duplicate", net->duplicates);
+	json_add_u64(o, "packets-reordered", net->reordered);
+	json_add_u64(o, "packets-foreign", net->foreign);
 }
 
 const struct drive_kind drive_net = {

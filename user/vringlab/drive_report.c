@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 
 #include "drive.h"
+#include "json_add.h"
 
 static const struct {
 	const char *name;
@@ -40,11 +41,6 @@ static double per_second(const struct drive_stats *s, uint64_t value)
 	return s->elapsed_ns ? value * 1e9 / s->elapsed_ns : 0;
 }
 
-static void add(struct json_object *o, const char *key, uint64_t value)
-{
-	json_object_object_add(o, key, json_object_new_uint64(value));
-}
-
 static void report_json(const struct drive *d)
 {
 	const struct drive_stats *s = &d->stats;
@@ -52,24 +48,24 @@ static void report_json(const struct drive *d)
 	struct json_object *l = json_object_new_object();
 
 	json_object_object_add(o, "device", json_object_new_string(d->opt->kind->name));
-	add(o, "requests", s->requests);
-	add(o, "bytes", s->bytes);
-	add(o, "elapsed-ns", s->elapsed_ns);
+	json_add_u64(o, "requests", s->requests);
+	json_add_u64(o, "bytes", s->bytes);
+	json_add_u64(o, "elapsed-ns", s->elapsed_ns);
 	json_object_object_add(o, "requests-per-second",
 			       json_object_new_double(per_second(s, s->requests)));
-	add(o, "kicks", s->kicks);
-	add(o, "calls", s->calls);
-	add(o, "reconnects", d->session.lost);
-	add(o, "hotplugs", s->hotplugs);
-	add(o, "own-cpu-ns", s->own_cpu_ns);
+	json_add_u64(o, "kicks", s->kicks);
+	json_add_u64(o, "calls", s->calls);
+	json_add_u64(o, "reconnects", d->session.lost);
+	json_add_u64(o, "hotplugs", s->hotplugs);
+	json_add_u64(o, "own-cpu-ns", s->own_cpu_ns);
 	if (s->backend_cpu_ns)
-		add(o, "backend-cpu-ns", s->backend_cpu_ns);
+		json_add_u64(o, "backend-cpu-ns", s->backend_cpu_ns);
 	if (s->latencies) {
-		add(l, "min", s->min_ns);
-		add(l, "mean", s->sum_ns / s->latencies);
+		json_add_u64(l, "min", s->min_ns);
+		json_add_u64(l, "mean", s->sum_ns / s->latencies);
 		for (unsigned int i = 0; i < NR_QUANTILES; i++)
-			add(l, quantiles[i].name, quantile(s, quantiles[i].ppm));
-		add(l, "max", s->max_ns);
+			json_add_u64(l, quantiles[i].name, quantile(s, quantiles[i].ppm));
+		json_add_u64(l, "max", s->max_ns);
 	}
 	json_object_object_add(o, "latency-ns", l);
 	if (d->opt->kind->report_json)

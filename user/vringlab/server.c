@@ -11,6 +11,7 @@
 #include <vringlab/loop.h>
 #include <vringlab/nl.h>
 
+#include "json_add.h"
 #include "server.h"
 
 /* Before accept is tried again after it failed: fds may have run out. */
@@ -210,29 +211,24 @@ void server_start(struct server *s)
 	accept_next(s, 0);
 }
 
-static void add(struct json_object *o, const char *key, uint64_t value)
-{
-	json_object_object_add(o, key, json_object_new_uint64(value));
-}
-
 static struct json_object *vring_json(const struct server *s, unsigned int index)
 {
 	struct json_object *o = json_object_new_object();
 	struct vu_vring_stats stats;
 
 	vu_backend_vring_stats(s->be, index, &stats);
-	add(o, "index", index);
-	add(o, "num", stats.num);
+	json_add_u64(o, "index", index);
+	json_add_u64(o, "num", stats.num);
 	json_object_object_add(o, "packed", json_object_new_boolean(stats.packed));
 	json_object_object_add(o, "started", json_object_new_boolean(stats.started));
 	json_object_object_add(o, "enabled", json_object_new_boolean(stats.enabled));
 	json_object_object_add(o, "broken", json_object_new_boolean(stats.broken));
-	add(o, "in-flight", stats.in_flight);
-	add(o, "kicks", stats.kicks);
-	add(o, "runs", stats.runs);
-	add(o, "calls", stats.calls);
-	add(o, "misses", stats.misses);
-	add(o, "errors", stats.errors);
+	json_add_u64(o, "in-flight", stats.in_flight);
+	json_add_u64(o, "kicks", stats.kicks);
+	json_add_u64(o, "runs", stats.runs);
+	json_add_u64(o, "calls", stats.calls);
+	json_add_u64(o, "misses", stats.misses);
+	json_add_u64(o, "errors", stats.errors);
 	return o;
 }
 
@@ -243,7 +239,7 @@ struct json_object *server_json(const struct server *s)
 
 	json_object_object_add(o, "device", json_object_new_string(s->opt->kind->name));
 	json_object_object_add(o, "socket", json_object_new_string(s->opt->socket));
-	add(o, "connections", s->connections);
+	json_add_u64(o, "connections", s->connections);
 	json_object_object_add(o, "counters", s->opt->kind->stats(s->vdev));
 	for (unsigned int i = 0; i < s->vdev->num_queues; i++)
 		json_object_array_add(vrings, vring_json(s, i));
