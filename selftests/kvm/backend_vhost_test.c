@@ -332,6 +332,8 @@ TEST_F(vhost, net_whose_tap_is_pulled_out_has_a_link_that_is_down)
 	}
 	self->t.be->ops->get_config(self->t.be, 0, &space, self->t.be->config_size);
 	EXPECT_EQ(0, le16toh(space.status));
+	EXPECT_EQ(1, self->t.warned);
+	EXPECT_STREQ("net0: the tap 'vltap' is gone: the link is down", self->t.warning.msg);
 	EXPECT_EQ(0, self->t.failed) TH_LOG("%s", self->t.failure.msg);
 	/* the driver may go on, to nowhere */
 	t_driver_reset(&self->t);

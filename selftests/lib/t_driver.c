@@ -31,6 +31,14 @@ static int add_memory(struct t_driver *t, uint64_t gpa)
 	return backend_host_add(&t->host, &memory, &t->err);
 }
 
+static void on_warn(void *ctx, const struct vl_err *err)
+{
+	struct t_driver *t = ctx;
+
+	t->warned++;
+	t->warning = *err;
+}
+
 int t_driver_init(struct t_driver *t)
 {
 	int ret;
@@ -45,6 +53,8 @@ int t_driver_init(struct t_driver *t)
 	if (ret)
 		return ret;
 	backend_host_init(&t->host, t->loop);
+	t->host.warn = on_warn;
+	t->host.ctx = t;
 	for (unsigned int i = 0; !ret && i < T_DRIVER_PIECES; i++)
 		ret = add_memory(t, piece_gpa[i]);
 	return ret;

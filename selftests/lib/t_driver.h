@@ -64,6 +64,8 @@ struct t_driver_queue {
  * @config_changed: Times that config space changed.
  * @failed:	Times that the back-end failed.
  * @failure:	Of the last time.
+ * @warned:	Times that a back-end warned.
+ * @warning:	Of the last time.
  * @on_used:	Told of each chain that comes back; may be NULL.
  * @ctx:	For @on_used.
  * @queues:	Virtqueues.
@@ -79,6 +81,8 @@ struct t_driver {
 	unsigned int config_changed;
 	unsigned int failed;
 	struct vl_err failure;
+	unsigned int warned;
+	struct vl_err warning;
 	void (*on_used)(void *ctx, unsigned int queue, uint64_t token, uint32_t written);
 	void *ctx;
 	struct t_driver_queue queues[T_DRIVER_QUEUES_MAX];

@@ -230,13 +230,31 @@ TEST_F(local, a_full_disk_is_an_error_of_the_request_and_no_more)
 	ASSERT_EQ(0, t_driver_start(&self->t, variant->features, 1));
 	ASSERT_EQ(0, t_blk_init(&self->blk, &self->t, 1));
 	EXPECT_EQ(VIRTIO_BLK_S_OK, t_blk_request(&self->blk, VIRTIO_BLK_T_OUT, 0, 4096));
+	EXPECT_EQ(0, self->t.warned);
 	EXPECT_EQ(VIRTIO_BLK_S_IOERR, t_blk_request(&self->blk, VIRTIO_BLK_T_OUT, 0, 1u << 20));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, t_blk_request(&self->blk, VIRTIO_BLK_T_OUT, 0, 1u << 20));
+	EXPECT_EQ(1, self->t.warned);
+	EXPECT_STREQ("blk0: requests fail: No space left on device", self->t.warning.msg);
 	EXPECT_EQ(VIRTIO_BLK_S_OK, t_blk_request(&self->blk, VIRTIO_BLK_T_IN, 0, 4096));
 	EXPECT_EQ(0, self->t.failed);
 	self->t.be->ops->stop(self->t.be);
 	self->t.be->ops->destroy(self->t.be);
 	self->t.be = NULL;
 	EXPECT_EQ(0, umount(self->dir));
+}
+
+/* Whoever finds out first: a request, or the look at the file now and then. */
+TEST_F(local, a_file_that_is_truncated_is_an_error_of_what_was_behind)
+{
+	ASSERT_EQ(0, start_blk(self, variant, 1, false));
+	ASSERT_EQ(0, truncate(self->path, 8192));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, t_blk_request(&self->blk, VIRTIO_BLK_T_IN, 0, 8192));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, t_blk_request(&self->blk, VIRTIO_BLK_T_IN, 4096, 8192));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, t_blk_request(&self->blk, VIRTIO_BLK_T_IN, 65536, 512));
+	EXPECT_EQ(1, self->t.warned);
+	EXPECT_STREQ("blk0: the file has become shorter: what was behind is lost",
+		     self->t.warning.msg);
+	EXPECT_EQ(0, self->t.failed);
 }
 
 TEST_F(local, a_driver_that_breaks_its_ring_ends_its_device_until_it_resets_it)

@@ -187,6 +187,9 @@ TEST_F(vhost_user, blk_that_is_killed_under_load_loses_no_request)
 	EXPECT_EQ(0, self->blk.wrong);
 	EXPECT_EQ(0, self->t.failed) TH_LOG("%s", self->t.failure.msg);
 	EXPECT_EQ(10, backend_vhost_user_lost(self->t.be));
+	/* that it has gone, and that there is the next one */
+	EXPECT_EQ(20, self->t.warned);
+	EXPECT_STREQ("blk0: goes on with the next back-end", self->t.warning.msg);
 }
 
 TEST_F(vhost_user, blk_that_does_not_come_back_needs_a_reset_and_then_works)

@@ -180,6 +180,13 @@ static void closed(void *ctx, const struct vl_err *err)
 	s->done(s->ctx, s);
 }
 
+/* Of the device, whichever front-end it has. */
+static void warn(struct vdev *vdev, const struct vl_err *err)
+{
+	(void)vdev;
+	fprintf(stderr, "vringlab: %s\n", err->msg);
+}
+
 static const struct vu_backend_ops ops = {
 	.vring_ready = vring_ready,
 	.vring_error = vring_error,
@@ -197,6 +204,7 @@ int server_open(struct server *s, struct vl_err *err)
 	ret = opt->kind->create(&s->vdev, s->loop, opt, err);
 	if (ret)
 		return ret;
+	s->vdev->warn = warn;
 	ret = vu_backend_create(&s->be, s->loop, s->vdev, &config);
 	if (ret)
 		return vl_err_set(err, ret, "cannot make a back-end: %s", vl_strerror(ret));

@@ -40,6 +40,12 @@ static void on_failed(void *ctx, const struct virtio_backend *be, const struct v
 		err->msg);
 }
 
+static void on_warn(void *ctx, const struct vl_err *err)
+{
+	(void)ctx;
+	fprintf(stderr, "vringlab: %s\n", err->msg);
+}
+
 static int show(struct vmm_devices *d, const struct vmm_device *dev, struct vl_err *err)
 {
 	const struct virtio_transport_config config = {
@@ -78,6 +84,7 @@ static int create(struct vmm_devices *d, const struct vmm_device *devs, unsigned
 	int ret;
 
 	backend_host_init(&d->host, d->loop);
+	d->host.warn = on_warn;
 	ret = backend_host_add_vm(&d->host, d->vm, err);
 	if (!ret)
 		ret = loop_errands_create(&d->errands, d->loop, err);

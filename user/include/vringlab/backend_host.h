@@ -21,6 +21,8 @@ struct vl_err;
  * @memory:	Guest memory.
  * @table:	The same, for descriptors and for where a driver says that its virtqueues
  *		are: a user address in it is a guest physical one too.
+ * @warn:	Told once what a device goes on without, with its name; may be NULL.
+ * @ctx:	For @warn.
  *
  * Memory is complete before a virtqueue starts, and stays.
  */
@@ -29,6 +31,8 @@ struct backend_host {
 	unsigned int nr_memory;
 	struct vmm_memory memory[VMM_MEMORY_MAX];
 	struct vring_mem table;
+	void (*warn)(void *ctx, const struct vl_err *err);
+	void *ctx;
 };
 
 /**

@@ -120,6 +120,8 @@ struct vdev_ops {
  * @config_size: Bytes of config space, 0 for none.
  * @config_changed: Set by the transport, NULL before: the device's config space is
  *		not what it was.
+ * @warn:	Set by who owns the device, NULL before: told once what it goes on
+ *		without.
  * @transport:	The transport's.
  */
 struct vdev {
@@ -130,6 +132,7 @@ struct vdev {
 	unsigned int queue_size_max;
 	uint32_t config_size;
 	void (*config_changed)(struct vdev *vdev);
+	void (*warn)(struct vdev *vdev, const struct vl_err *err);
 	void *transport;
 };
 

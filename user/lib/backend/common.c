@@ -57,6 +57,15 @@ void backend_fail(struct backend *b, const struct vl_err *err)
 		b->be.failed(&b->be, err);
 }
 
+void backend_warn(const struct backend *b, const struct vl_err *err)
+{
+	struct vl_err copy = *err;
+
+	vl_err_prefix(&copy, "%s", b->name);
+	if (b->host->warn)
+		b->host->warn(b->host->ctx, &copy);
+}
+
 void backend_tell_config(struct backend *b)
 {
 	if (b->be.config_changed)

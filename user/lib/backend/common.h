@@ -63,6 +63,9 @@ void backend_fail(struct backend *b, const struct vl_err *err);
 
 void backend_tell_config(struct backend *b);
 
+/* The device goes on; @err says without what. */
+void backend_warn(const struct backend *b, const struct vl_err *err);
+
 /* "net0.tx1", for messages. Returns @buf. */
 #define BACKEND_LABEL_SIZE (BACKEND_NAME_SIZE + 16)
 char *backend_label(const struct virtio_backend *be, unsigned int index,

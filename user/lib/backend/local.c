@@ -128,6 +128,11 @@ static void on_config_changed(struct vdev *vdev)
 	backend_tell_config(vdev->transport);
 }
 
+static void on_warn(struct vdev *vdev, const struct vl_err *err)
+{
+	backend_warn(vdev->transport, err);
+}
+
 static void fill(struct local *l, const struct backend_local_config *config)
 {
 	struct vdev *vdev = l->vdev;
@@ -166,6 +171,7 @@ int backend_local_create(struct virtio_backend **be, const struct backend_host *
 	fill(l, config);
 	backend_init(&l->b, host, config->name, config->queue_size);
 	vdev->config_changed = on_config_changed;
+	vdev->warn = on_warn;
 	vdev->transport = &l->b;
 	*be = &l->b.be;
 	return 0;

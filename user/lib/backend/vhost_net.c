@@ -189,10 +189,14 @@ static const struct virtio_backend_ops ops = {
 
 static void lose_tap(struct vhost_net *n)
 {
+	struct vl_err err;
+
 	if (!n->link_up)
 		return;
 	n->link_up = false;
 	loop_op_remove(&n->lost);
+	vl_err_set(&err, -ENODEV, "the tap '%s' is gone: the link is down", n->tap);
+	backend_warn(&n->b, &err);
 	backend_tell_config(&n->b);
 }
 

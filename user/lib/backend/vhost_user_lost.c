@@ -51,8 +51,11 @@ static void retry(void *ctx, int res)
 	ret = vu_session_try(&v->session, &err);
 	if (!ret)
 		ret = vhost_user_watch(v, &err);
-	if (!ret)
+	if (!ret) {
+		vl_err_set(&err, 0, "goes on with the next back-end");
+		backend_warn(&v->b, &err);
 		return;
+	}
 	if (may_retry(v, ret))
 		try_again_later(v);
 	else
@@ -81,10 +84,14 @@ void vhost_user_lose(struct vhost_user *v)
 	v->retry_ns = RETRY_MIN_NS;
 	if (!v->started)
 		return;
-	if (check_resumable(v, &err))
+	if (check_resumable(v, &err)) {
 		give_up(v, &err);
-	else
-		try_again_later(v);
+		return;
+	}
+	vl_err_set(&err, -ENOTCONN, "its back-end is gone: the next one has %u s to come",
+		   v->config.gone_ms / 1000);
+	backend_warn(&v->b, &err);
+	try_again_later(v);
 }
 
 /* The connection is closed by us: it is a reset for the back-end as well. */

@@ -21,11 +21,14 @@ static void watch(struct blk *blk);
 static void look(void *ctx, int res)
 {
 	struct blk *blk = ctx;
+	uint64_t before = blk->bytes;
 
 	if (res)
 		return;
 	if (blk_file_resized(blk) && blk->vdev.config_changed)
 		blk->vdev.config_changed(&blk->vdev);
+	if (blk->bytes < before)
+		blk_warn(blk, BLK_SHORTER);
 	if (blk->nr_running)
 		watch(blk);
 }

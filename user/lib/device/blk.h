@@ -13,6 +13,7 @@
 #ifndef DEVICE_BLK_H
 #define DEVICE_BLK_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -65,6 +66,9 @@ struct blk_range {
 	uint64_t len;
 	bool unmap;
 };
+
+/* For blk_warn(): there was more of the file. */
+#define BLK_SHORTER (-ENODATA)
 
 /* Zeros are written, because the file cannot make them. */
 #define BLK_MODE_WRITE (-1)
@@ -188,6 +192,7 @@ struct blk_queue {
  * @features:	Negotiated.
  * @writeback:	Writes need not be stable before a flush.
  * @nr_running:	Virtqueues.
+ * @warned:	What was warned of last.
  * @watch:	Next look at the size.
  * @long_room:	For chains longer than a request's list.
  * @bounces:	Free bounce buffers.
@@ -219,6 +224,7 @@ struct blk {
 	uint64_t features;
 	bool writeback;
 	unsigned int nr_running;
+	int warned;
 	struct loop_op *watch;
 	struct iov_room long_room;
 	struct blk_bounce *bounces;
@@ -292,6 +298,8 @@ void blk_queue_drop(struct blk_request *req);
 int blk_request_begin(struct blk_request *req);
 
 /* blk_io.c */
+/* The same again is no news: a disk that is full is full for each request. */
+void blk_warn(struct blk *blk, int code);
 void blk_io_begin(struct blk_request *req);
 /* Submits the current step, again if need be. */
 void blk_io_step(struct blk_request *req);

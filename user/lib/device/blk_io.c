@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <sys/uio.h>
 
+#include <vringlab/err.h>
+
 #include "blk.h"
 
 /* EAGAIN and EINTR without progress between: something is wrong. */
@@ -156,9 +158,29 @@ static void next_range(struct blk_request *req)
 	blk_io_step(req);
 }
 
-static void fail(struct blk_request *req)
+void blk_warn(struct blk *blk, int code)
 {
+	struct vl_err err;
+
+	if (!blk->vdev.warn || code == blk->warned)
+		return;
+	blk->warned = code;
+	if (code == BLK_SHORTER)
+		vl_err_set(&err, code, "the file has become shorter: what was behind is lost");
+	else
+		vl_err_set(&err, code, "requests fail: %s", vl_strerror(code));
+	blk->vdev.warn(&blk->vdev, &err);
+}
+
+/* @res: of the step; what is no error is no progress, or nonsense */
+static void fail(struct blk_request *req, int res)
+{
+	int code = res < 0 ? res : -EIO;
+
+	if (!res && req->op == BLK_READ)
+		code = BLK_SHORTER;
 	blk_of(req)->stats.failed++;
+	blk_warn(blk_of(req), code);
 	over(req, VIRTIO_BLK_S_IOERR);
 }
 
@@ -166,7 +188,7 @@ static void transferred(struct blk_request *req, int res)
 {
 	/* 0 is the end of the file, where there was none when the request began */
 	if (res <= 0 || (uint64_t)res > req->left) {
-		fail(req);
+		fail(req, res);
 		return;
 	}
 	if (req->unaligned)
@@ -205,7 +227,7 @@ static void zeroed(struct blk_request *req, int res)
 	if (req->mode == BLK_MODE_WRITE)
 		len = res;
 	if (res < 0 || !len || len > req->left) {
-		fail(req);
+		fail(req, res);
 		return;
 	}
 	req->tries = 0;
@@ -229,7 +251,7 @@ static void complete(struct loop_rw *rw, int res)
 	else if (req->op != BLK_FLUSH && !req->syncing)
 		zeroed(req, res);
 	else if (res)
-		fail(req);
+		fail(req, res);
 	else
 		succeed(req);
 }

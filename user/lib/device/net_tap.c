@@ -124,9 +124,14 @@ int net_tap_announce(struct net *net, const uint8_t mac[ETH_ALEN])
 
 void net_tap_lost(struct net *net)
 {
+	struct vl_err err;
+
 	if (!net->link_up)
 		return;
 	net->link_up = false;
+	vl_err_set(&err, -ENODEV, "the tap '%s' is gone: the link is down", net->name);
+	if (net->vdev.warn)
+		net->vdev.warn(&net->vdev, &err);
 	if (net->vdev.config_changed)
 		net->vdev.config_changed(&net->vdev);
 }
