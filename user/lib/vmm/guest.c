@@ -9,8 +9,8 @@
 
 /* guests.S */
 #define GUEST(symbol) vmm_guest_##symbol##_start[], vmm_guest_##symbol##_end[]
-extern const uint8_t GUEST(doorbell_storm), GUEST(exit_cost), GUEST(hello), GUEST(irq_cost),
-	GUEST(ring_ping);
+extern const uint8_t GUEST(doorbell_storm), GUEST(exit_cost), GUEST(hello);
+extern const uint8_t GUEST(hostile), GUEST(irq_cost), GUEST(ring_ping);
 #undef GUEST
 
 const struct vmm_guest_image *vmm_guest_find(const char *name)
@@ -21,13 +21,14 @@ const struct vmm_guest_image *vmm_guest_find(const char *name)
 		GUEST("doorbell-storm", doorbell_storm, true),
 		GUEST("exit-cost", exit_cost, true),
 		GUEST("hello", hello, false),
+		GUEST("hostile", hostile, true),
 		GUEST("irq-cost", irq_cost, true),
 		GUEST("ring-ping", ring_ping, true),
 #undef GUEST
 	};
 	static const uint8_t *const ends[] = {
 		vmm_guest_doorbell_storm_end, vmm_guest_exit_cost_end, vmm_guest_hello_end,
-		vmm_guest_irq_cost_end,	      vmm_guest_ring_ping_end,
+		vmm_guest_hostile_end,	      vmm_guest_irq_cost_end,  vmm_guest_ring_ping_end,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(images); i++) {

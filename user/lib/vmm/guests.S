@@ -15,6 +15,7 @@ vmm_guest_\symbol\()_end:
 	guest doorbell_storm, doorbell-storm.bin
 	guest exit_cost, exit-cost.bin
 	guest hello, hello.bin
+	guest hostile, hostile.bin
 	guest irq_cost, irq-cost.bin
 	guest ring_ping, ring-ping.bin
 
