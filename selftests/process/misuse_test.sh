@@ -162,8 +162,23 @@ first_signal_ends_the_wait()
 	[ "$status" -eq 143 ]
 }
 
+# Its disk is longer than what it may write of a file, in units of 1024 bytes.
+file_that_must_not_grow_is_an_error()
+{
+	truncate -s 2M "$tmp/disk" || return
+	ulimit -S -f 512
+	serve blk --file "$tmp/disk" 2>"$tmp/err"
+	ulimit -S -f unlimited
+	timeout 60 "$vringlab" drive blk --socket "$socket" --rw write --count 200 --size 8192 \
+		>"$tmp/drive" 2>&1
+	echo "drive: $(tail -n 1 "$tmp/drive")"
+	end_backend
+	[ "$status" -eq 0 ] && one_line "$tmp/err" &&
+		grep -q "requests fail: File too large" "$tmp/err"
+}
+
 ktap_print_header
-ktap_set_plan 7
+ktap_set_plan 8
 
 serve loopback
 check "a report to a full disk is a failure" report_to_a_full_disk_fails
@@ -173,5 +188,6 @@ check "a second signal ends a drive that waits" second_signal_ends_it
 end_backend
 check "a signal ends a drive that has no back-end yet" first_signal_ends_the_wait
 check "statistics to a full disk are a failure" statistics_to_a_full_disk_fail
+check "a file that must not grow is an error of requests" file_that_must_not_grow_is_an_error
 check "without standard streams no socket is in their place" no_socket_is_a_standard_stream
 ktap_finished

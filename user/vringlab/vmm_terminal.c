@@ -46,7 +46,7 @@ static void catch_fatal_signals(void)
 {
 	static const int signals[] = {
 		SIGABRT, SIGALRM, SIGBUS, SIGFPE,  SIGHUP,  SIGILL,  SIGINT,
-		SIGQUIT, SIGSEGV, SIGSYS, SIGTERM, SIGTRAP, SIGXCPU, SIGXFSZ,
+		SIGQUIT, SIGSEGV, SIGSYS, SIGTERM, SIGTRAP, SIGXCPU,
 	};
 	struct sigaction action = {
 		.sa_handler = on_fatal_signal,
