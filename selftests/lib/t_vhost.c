@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -10,30 +11,47 @@
 #include <linux/vhost.h>
 
 #include "t.h"
+#include "t_kmod.h"
 #include "t_vhost.h"
 
-#define GPA UINT64_C(0x40000000)
-#define RINGS_BYTES (64u << 10)
-#define BUFS_BYTES (T_VHOST_NUM * T_VHOST_BUF)
-#define QUEUE_BYTES (RINGS_BYTES + BUFS_BYTES)
-#define MEM_BYTES (T_VHOST_QUEUES_MAX * QUEUE_BYTES)
+void t_vhost_load(void)
+{
+	if (geteuid())
+		return;
+	t_kmod_modprobe("tun");
+	t_kmod_modprobe("vhost_net");
+	t_kmod_modprobe("vhost_vsock");
+}
 
-static int request(const struct t_vhost *v, unsigned long nr, void *arg)
+int t_vhost_ioctl(const struct t_vhost *v, unsigned long nr, void *arg)
 {
 	return ioctl(v->fd, nr, arg) < 0 ? -errno : 0;
 }
 
+int t_vhost_table(const struct t_vhost *v, const struct vhost_memory_region *regions,
+		  unsigned int nr)
+{
+	struct vhost_memory *table = calloc(1, sizeof(*table) + nr * sizeof(*regions));
+	int ret;
+
+	if (!table)
+		return -ENOMEM;
+	table->nregions = nr;
+	memcpy(table->regions, regions, nr * sizeof(*regions));
+	ret = t_vhost_ioctl(v, VHOST_SET_MEM_TABLE, table);
+	free(table);
+	return ret;
+}
+
 static int set_memory(struct t_vhost *v)
 {
-	struct {
-		struct vhost_memory head;
-		struct vhost_memory_region region;
-	} table = { .head.nregions = 1 };
+	const struct vhost_memory_region region = {
+		.guest_phys_addr = T_VHOST_GPA,
+		.memory_size = T_VHOST_MEM_BYTES,
+		.userspace_addr = (uintptr_t)v->mem,
+	};
 
-	table.region.guest_phys_addr = GPA;
-	table.region.memory_size = MEM_BYTES;
-	table.region.userspace_addr = (uintptr_t)v->mem;
-	return request(v, VHOST_SET_MEM_TABLE, &table);
+	return t_vhost_table(v, &region, 1);
 }
 
 static void place_queues(struct t_vhost *v)
@@ -41,9 +59,9 @@ static void place_queues(struct t_vhost *v)
 	for (unsigned int i = 0; i < T_VHOST_QUEUES_MAX; i++) {
 		struct t_vhost_queue *q = &v->queues[i];
 
-		q->layout = vring_layout_host(T_VHOST_NUM, false, v->mem + i * QUEUE_BYTES);
-		q->bufs = v->mem + i * QUEUE_BYTES + RINGS_BYTES;
-		q->bufs_gpa = GPA + i * QUEUE_BYTES + RINGS_BYTES;
+		q->layout = vring_layout_host(T_VHOST_NUM, false, v->mem + i * T_VHOST_QUEUE_BYTES);
+		q->bufs = v->mem + i * T_VHOST_QUEUE_BYTES + T_VHOST_RINGS_BYTES;
+		q->bufs_gpa = T_VHOST_GPA + i * T_VHOST_QUEUE_BYTES + T_VHOST_RINGS_BYTES;
 		q->kick = -1;
 		q->call = -1;
 	}
@@ -56,15 +74,16 @@ int t_vhost_open(struct t_vhost *v, const char *path, uint64_t features)
 	memset(v, 0, sizeof(*v));
 	v->features = features;
 	v->fd = open(path, O_RDWR | O_CLOEXEC);
-	v->mem = mmap(NULL, MEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	v->mem = mmap(NULL, T_VHOST_MEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
 	if (v->mem == MAP_FAILED)
 		v->mem = NULL;
 	if (v->fd < 0 || !v->mem)
 		return -errno;
 	place_queues(v);
-	ret = request(v, VHOST_SET_OWNER, NULL);
+	ret = t_vhost_ioctl(v, VHOST_SET_OWNER, NULL);
 	if (!ret)
-		ret = request(v, VHOST_SET_FEATURES, &v->features);
+		ret = t_vhost_ioctl(v, VHOST_SET_FEATURES, &v->features);
 	return ret ? ret : set_memory(v);
 }
 
@@ -77,7 +96,7 @@ void t_vhost_close(struct t_vhost *v)
 		close(v->queues[i].kick);
 		close(v->queues[i].call);
 	}
-	munmap(v->mem, MEM_BYTES);
+	munmap(v->mem, T_VHOST_MEM_BYTES);
 	v->mem = NULL;
 }
 
@@ -99,11 +118,11 @@ int t_vhost_ring(struct t_vhost *v, unsigned int queue)
 	int ret;
 
 	vring_drv_init(&q->drv, &config);
-	ret = request(v, VHOST_SET_VRING_NUM, &state);
+	ret = t_vhost_ioctl(v, VHOST_SET_VRING_NUM, &state);
 	state.num = 0;
 	if (!ret)
-		ret = request(v, VHOST_SET_VRING_BASE, &state);
-	return ret ? ret : request(v, VHOST_SET_VRING_ADDR, &addr);
+		ret = t_vhost_ioctl(v, VHOST_SET_VRING_BASE, &state);
+	return ret ? ret : t_vhost_ioctl(v, VHOST_SET_VRING_ADDR, &addr);
 }
 
 int t_vhost_fds(struct t_vhost *v, unsigned int queue, int kick, int call)
@@ -112,10 +131,10 @@ int t_vhost_fds(struct t_vhost *v, unsigned int queue, int kick, int call)
 	struct vhost_vring_file file = { .index = queue, .fd = kick };
 	int ret;
 
-	ret = request(v, VHOST_SET_VRING_KICK, &file);
+	ret = t_vhost_ioctl(v, VHOST_SET_VRING_KICK, &file);
 	file.fd = call;
 	if (!ret)
-		ret = request(v, VHOST_SET_VRING_CALL, &file);
+		ret = t_vhost_ioctl(v, VHOST_SET_VRING_CALL, &file);
 	if (ret)
 		return ret;
 	q->kick = kick;

@@ -12,8 +12,15 @@
 #include <vringlab/vring_drv.h>
 
 #define T_VHOST_NUM 512u
-#define T_VHOST_QUEUES_MAX 3u
+#define T_VHOST_QUEUES_MAX 4u
 #define T_VHOST_BUF 2048u
+
+/* Of a virtqueue in the memory: its rings, then its buffers. */
+#define T_VHOST_RINGS_BYTES (64u << 10)
+#define T_VHOST_QUEUE_BYTES (T_VHOST_RINGS_BYTES + T_VHOST_NUM * T_VHOST_BUF)
+#define T_VHOST_MEM_BYTES (T_VHOST_QUEUES_MAX * T_VHOST_QUEUE_BYTES)
+/* Where the device finds it. */
+#define T_VHOST_GPA UINT64_C(0x40000000)
 
 /**
  * struct t_vhost_queue - A virtqueue
@@ -46,7 +53,7 @@ struct t_vhost_queue {
 /**
  * struct t_vhost - A device
  * @fd:		Of /dev/vhost-*.
- * @mem:	Memory.
+ * @mem:	Memory, of T_VHOST_MEM_BYTES.
  * @features:	Acknowledged.
  * @queues:	Virtqueues.
  */
@@ -56,6 +63,9 @@ struct t_vhost {
 	uint64_t features;
 	struct t_vhost_queue queues[T_VHOST_QUEUES_MAX];
 };
+
+/** t_vhost_load() - Load vhost_net, vhost_vsock and tun, if this process may. */
+void t_vhost_load(void);
 
 /**
  * t_vhost_open() - Open a device, and tell it of memory and features
@@ -69,6 +79,15 @@ int t_vhost_open(struct t_vhost *v, const char *path, uint64_t features);
 
 /** t_vhost_close() - Close the device and free its memory; allowed twice. */
 void t_vhost_close(struct t_vhost *v);
+
+/** t_vhost_ioctl() - Ask the device. Returns 0 or a negative errno of ioctl(2). */
+int t_vhost_ioctl(const struct t_vhost *v, unsigned long nr, void *arg);
+
+struct vhost_memory_region;
+
+/** t_vhost_table() - Tell it of @nr regions, and of no others. Likewise. */
+int t_vhost_table(const struct t_vhost *v, const struct vhost_memory_region *regions,
+		  unsigned int nr);
 
 /** t_vhost_ring() - Give the device an empty ring. Returns 0 or a negative errno. */
 int t_vhost_ring(struct t_vhost *v, unsigned int queue);

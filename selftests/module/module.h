@@ -26,6 +26,7 @@
 /* clang-format on */
 
 #include "t.h"
+#include "t_eventually.h"
 #include "t_kmod.h"
 #include "t_vring.h"
 
@@ -175,23 +176,5 @@ static inline __attribute__((unused)) pid_t fork_child(void)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	return pid;
 }
-
-static inline __attribute__((unused)) uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
-}
-
-/* Repeats @cond, which asks the kernel, until it holds or the deadline passes. */
-#define EVENTUALLY(cond)                                   \
-	({                                                 \
-		uint64_t end_ = now_ms() + T_DEADLINE_MS;  \
-		bool is_;                                  \
-		while (!(is_ = (cond)) && now_ms() < end_) \
-			sched_yield();                     \
-		is_;                                       \
-	})
 
 #endif /* VRINGLAB_SELFTESTS_MODULE_H */

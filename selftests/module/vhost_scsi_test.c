@@ -3,31 +3,14 @@
  * vhost-scsi: commands in a known number, sent by this program to a target that is
  * memory of the kernel's, against what the module counts.
  */
-#include <linux/vhost.h>
 #include <linux/virtio_scsi.h>
-#include <sys/ioctl.h>
-#include <sys/mount.h>
 
+#include "t_scsi.h"
 #include "vhost.h"
 
-/* Of the request queue, behind those for control and events. */
-#define QUEUE 2
+#define QUEUE T_SCSI_REQUEST
 #define QUEUES 3
-#define TAG 1
 #define ROUNDS 30
-
-#define CONFIGFS "/sys/kernel/config"
-#define STORE CONFIGFS "/target/core/rd_mcp_0"
-#define FABRIC CONFIGFS "/target/vhost"
-#define WWN "naa.5001405766726e67"
-#define GROUP FABRIC "/" WWN "/tpgt_1"
-#define LUN GROUP "/lun/lun_0"
-
-/* In the order in which they are made. */
-#define FOLDERS 6
-static const char *const folders[FOLDERS] = {
-	STORE, STORE "/vringlab", FABRIC, FABRIC "/" WWN, GROUP, LUN,
-};
 
 /* clang-format off */
 FIXTURE(scsi) {
@@ -39,58 +22,18 @@ FIXTURE(scsi) {
 
 /* clang-format on */
 
-static int put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
-static void make_target(struct __test_metadata *_metadata)
-{
-	int i;
-
-	mount("configfs", CONFIGFS, "configfs", 0, NULL);
-	for (i = 0; i < FOLDERS; i++)
-		ASSERT_TRUE(!mkdir(folders[i], 0755) || errno == EEXIST)
-		{
-			TH_LOG("folder %d: %s", i, strerror(errno));
-		}
-	ASSERT_EQ(0, put(STORE "/vringlab/control", "rd_pages=16"));
-	ASSERT_EQ(0, put(STORE "/vringlab/enable", "1"));
-	ASSERT_EQ(0, put(GROUP "/nexus", WWN));
-	ASSERT_EQ(0, symlink(STORE "/vringlab", LUN "/port"))
-	{
-		TH_LOG("%s: %s", LUN "/port", strerror(errno));
-	}
-}
-
-static void remove_target(void)
-{
-	int i;
-
-	unlink(LUN "/port");
-	put(GROUP "/nexus", "NULL");
-	for (i = FOLDERS - 1; i >= 0; i--)
-		rmdir(folders[i]);
-}
-
 FIXTURE_SETUP(scsi)
 {
-	struct vhost_scsi_target target = {
-		.abi_version = VHOST_SCSI_ABI_VERSION,
-		.vhost_wwpn = WWN,
-		.vhost_tpgt = 1,
-	};
 	int ret;
 
 	OPEN_OR_SKIP(&self->g);
-	if (t_kmod_modprobe("vhost_scsi") || t_kmod_modprobe("target_core_mod"))
+	ret = t_scsi_make();
+	if (ret == -ENODEV)
 		SKIP(return, "needs a kernel with vhost_scsi and target_core_mod");
-	make_target(_metadata);
+	ASSERT_EQ(0, ret)
+	{
+		TH_LOG("target: %s", strerror(-ret));
+	}
 	tell_layout(_metadata);
 	ASSERT_EQ(0, t_discover_set(&self->g, true, false));
 	ret = t_vhost_open(&self->v, "/dev/vhost-scsi", VERSION_1);
@@ -100,9 +43,10 @@ FIXTURE_SETUP(scsi)
 	{
 		TH_LOG("/dev/vhost-scsi: %s", strerror(-ret));
 	}
-	ASSERT_EQ(0, ioctl(self->v.fd, VHOST_SCSI_SET_ENDPOINT, &target))
+	ret = t_scsi_endpoint(&self->v);
+	ASSERT_EQ(0, ret)
 	{
-		TH_LOG("VHOST_SCSI_SET_ENDPOINT: %s", strerror(errno));
+		TH_LOG("VHOST_SCSI_SET_ENDPOINT: %s", strerror(-ret));
 	}
 	ASSERT_TRUE(
 		EVENTUALLY(is_ready(&self->g, VRINGLAB_BACKEND_VHOST_SCSI, QUEUE, &self->vring)));
@@ -112,26 +56,19 @@ FIXTURE_TEARDOWN(scsi)
 {
 	EXPECT_EQ(0u, self->g.leak);
 	t_vhost_close(&self->v);
-	remove_target();
+	t_scsi_remove();
 	t_genl_close(&self->g);
 }
 
-/* TEST UNIT READY: no data. What the unit says of itself is all the same. */
 static void command(struct __test_metadata *_metadata, FIXTURE_DATA(scsi) * self)
 {
-	struct virtio_scsi_cmd_resp *resp;
 	int64_t used = t_vhost_reap(&self->v, QUEUE);
-	uint8_t *buf = t_vhost_buf(&self->v, QUEUE);
-	struct virtio_scsi_cmd_req *req = (void *)buf;
 
-	resp = (void *)(buf + T_VHOST_BUF / 2);
-	*req = (struct virtio_scsi_cmd_req){ .lun = { 1, 1, 0x40 }, .tag = TAG };
-	memset(resp, 0xff, sizeof(*resp));
-	ASSERT_LE(0, t_vhost_add_both(&self->v, QUEUE, sizeof(*req), sizeof(*resp)));
+	ASSERT_LE(0, t_scsi_stage(&self->v, QUEUE));
 	ASSERT_EQ(0, t_vhost_kick(&self->v, QUEUE));
 	ASSERT_TRUE(EVENTUALLY(t_vhost_reap(&self->v, QUEUE) == used + 1 &&
 			       t_vhost_wants_kick(&self->v, QUEUE)));
-	EXPECT_EQ(VIRTIO_SCSI_S_OK, resp->response);
+	EXPECT_EQ(VIRTIO_SCSI_S_OK, t_scsi_response(&self->v, QUEUE));
 }
 
 /* The last call may still be on its way when its command is seen to be done. */
