@@ -68,7 +68,7 @@ run_tests: user ## run them here and now, with kselftest's own runner
 check: setup ## build and run everything, also in VMs, and count the results
 	$(Q)+O='$(out)' scripts/check $(CHECK_ARGS)
 
-matrix: setup ## module and kvm tests on all kernels, into Documentation
+matrix: setup ## module, vhost and kvm tests on all kernels, into Documentation
 	$(Q)+O='$(out)' scripts/matrix
 
 interop: ## the tests with other implementations of vhost-user

@@ -28,6 +28,7 @@
 #include "t.h"
 #include "t_fds.h"
 #include "t_driver.h"
+#include "t_vhost.h"
 
 #define BIT(bit) (UINT64_C(1) << (bit))
 #define TAP "vltap"
@@ -515,6 +516,11 @@ TEST_F(vhost, vsock_connections_reach_the_driver_and_its_answer_the_host)
 		t_driver_reset(&self->t);
 	}
 	EXPECT_EQ(0, self->t.failed);
+}
+
+static __attribute__((constructor)) void load_vhost(void)
+{
+	t_vhost_load();
 }
 
 TEST_HARNESS_MAIN
