@@ -5,6 +5,7 @@
 # every end; and on pipes. The guest is no kernel: it sends back what it receives.
 
 . "$(dirname "$0")/../lib/ktap.sh"
+. "$(dirname "$0")/../lib/echo_kernel.sh"
 
 [ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
 command -v python3 >/dev/null || skip_all "no python3: run scripts/setup"
@@ -13,43 +14,10 @@ if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
 fi
 
 cat >"$tmp/console.py" <<'END'
-import fcntl, json, os, select, signal, struct, subprocess, sys, termios, time
+import fcntl, json, os, select, signal, subprocess, sys, termios, time
 
 DEADLINE_S = 60
 vringlab, image = sys.argv[1:3]
-
-# 32-bit code. On q, r and p it powers off, resets and panics; it sends all else back.
-CODE = bytes.fromhex(
-    "66bafd03" "ec" "a801" "74f7"           # wait for a byte at COM1
-    "66baf803" "ec"                         # take it
-    "3c71" "740b" "3c72" "7412" "3c70" "7416"
-    "ee" "ebe3"                             # send it back, again
-    "66ba0406" "66b80034" "66ef" "f4"       # q
-    "66ba1006" "b006" "ee" "f4"             # r
-    "66ba0505" "b001" "ee" "f4"             # p
-)
-
-
-def make_image():
-    head = bytearray(5 * 512)
-    def put(offset, fmt, value):
-        struct.pack_into("<" + fmt, head, offset, value)
-    # Documentation/arch/x86/boot.rst
-    put(0x1f1, "B", 4)
-    put(0x1f4, "I", 4096 // 16)
-    put(0x1fe, "H", 0xaa55)
-    put(0x200, "H", 0x66eb)
-    put(0x202, "I", 0x53726448)
-    put(0x206, "H", 0x020f)
-    put(0x211, "B", 1)
-    put(0x22c, "I", 0x7fffffff)
-    put(0x230, "I", 0x200000)
-    put(0x236, "H", 1)
-    put(0x238, "I", 255)
-    put(0x24c, "I", 4096)
-    put(0x258, "Q", 0x1000000)
-    put(0x260, "I", 0x100000)
-    open(image, "wb").write(head + CODE.ljust(4096, b"\xf4"))
 
 
 class Guest:
@@ -197,7 +165,6 @@ def output_is_stuck():
         assert process.wait(DEADLINE_S) == 1
 
 
-make_image()
 globals()[sys.argv[3]]()
 END
 
@@ -209,6 +176,8 @@ console()
 
 ktap_print_header
 ktap_set_plan 12
+
+make_echo_kernel "$tmp/image" || ktap_exit_fail_msg "cannot make a kernel"
 
 check "Ctrl-A x ends it" console quits
 check "power off ends it well" console powers_off

@@ -64,7 +64,8 @@ help_states_each_option()
 	run "$vringlab" vmm --help
 	[ "$status" -eq 0 ] || return 1
 	for option in append count cpus depth device doorbell dump-regs eventfds explain guest \
-		help initrd irqchip json kernel kvm memory pages queue-size reconnect size \
+		help house-keeping initrd irqchip json kernel kvm memory pages pin priority \
+		queue-size reconnect size \
 		socket timeout wait; do
 		grep -q -- "^  --$option " "$tmp/out" || return 1
 	done
@@ -112,13 +113,36 @@ truncated_kernel()
 	kernel_failed "vmlinuz is truncated: 8192 of at least 8391168 bytes" "$tmp/vmlinuz"
 }
 
+# not_this_cpu COMMAND...: that runs on one CPU, and is to be on another
+not_this_cpu()
+{
+	local cpus
+
+	mapfile -t cpus < <(python3 -c 'import os; print(*os.sched_getaffinity(0), sep="\n")')
+	run taskset -c "${cpus[0]}" "$@" --pin "${cpus[1]}"
+	[ "$status" -eq 1 ] && is_empty "$tmp/out" && one_line "$tmp/err" &&
+		grep -qF "may not run on CPU ${cpus[1]}, but on ${cpus[0]}" "$tmp/err"
+}
+
+# unprivileged TEXT ARGUMENT...: without CAP_SYS_NICE
+unprivileged()
+{
+	local as=() text=$1
+
+	shift
+	[ "$(id -u)" -ne 0 ] || as=(setpriv "--bounding-set=-sys_nice" "--inh-caps=-sys_nice")
+	run prlimit --rtprio=0 "${as[@]}" "$vringlab" vmm --guest hello "$@"
+	[ "$status" -eq 1 ] && is_empty "$tmp/out" && one_line "$tmp/err" &&
+		grep -qF "needs CAP_SYS_NICE" "$tmp/err" && grep -qF -- "$text" "$tmp/err"
+}
+
 more_than_the_host_has()
 {
 	kernel_failed "the host has" /dev/null --memory 1048576G
 }
 
 ktap_print_header
-ktap_set_plan 54
+ktap_set_plan 66
 
 check "help states each option" help_states_each_option
 check "a guest is needed" refused "--guest hello or --guest ring-ping"
@@ -166,6 +190,27 @@ check "memory that does not hold the guest is refused" refused "out of range" \
 check "memory that does not hold the buffers is refused" ping_refused "give it more" \
 	--memory 2M --size 1M
 check "memory above 3G is refused" ping_refused "out of range" --memory 4G
+check "a list of CPUs that is none" refused "it takes a list of CPUs" --guest hello --pin 1-
+check "a range that ends before it begins" refused "it takes a list of CPUs" \
+	--guest hello --house-keeping 1-0
+check "a CPU number that is too large" refused "at most 1023" --guest hello --pin 1024
+check "more CPUs than vCPUs" refused "--pin: 2 CPUs for 1 vCPUs" --guest hello --pin 0,0
+check "fewer CPUs than vCPUs" refused "--pin: 1 CPUs for 2 vCPUs" \
+	--kernel /nowhere --cpus 2 --pin 0
+check "a policy that there is not" refused "--priority d:1: it takes o:NICE" \
+	--guest hello --priority d:1
+check "a priority that there is not" refused "--priority f:100: it takes" \
+	--guest hello --priority f:100
+check "a CPU that there is not" failed "--house-keeping: there is no CPU 1023" \
+	--guest hello --house-keeping 1023
+if [ "$(nproc)" -gt 1 ]; then
+	check "a CPU that is not ours" not_this_cpu "$vringlab" vmm --guest hello
+else
+	skip "a CPU that is not ours" "there is one CPU: run it with two"
+fi
+check "FIFO without privileges" unprivileged "ulimit -r 7" --priority f:7
+check "round-robin without privileges" unprivileged "--priority r:7 needs" --priority r:7
+check "a nice value without privileges" unprivileged "ulimit -e 25" --priority o:-5
 check "a missing back-end is named" no_backend
 check "a missing KVM device is named with the cure" \
 	unsupported "$vringlab" vmm --guest hello --kvm "$tmp/no-kvm" -- \

@@ -10,9 +10,11 @@
 
 #include <kselftest_harness.h>
 
+#include <vringlab/cpulist.h>
 #include <vringlab/err.h>
 #include <vringlab/fd.h>
 #include <vringlab/parse.h>
+#include <vringlab/thread_sched.h>
 
 #define UNTOUCHED 0x5555aaaa5555aaaaull
 
@@ -259,6 +261,79 @@ TEST(strerror_takes_either_sign)
 	snprintf(text, sizeof(text), "%s", vl_strerror(-ENOENT));
 	EXPECT_STREQ(strerror(ENOENT), text);
 	EXPECT_STREQ(vl_strerror(ENOENT), text);
+}
+
+TEST(a_list_of_cpus_is_in_the_order_of_its_text)
+{
+	static const unsigned int expected[] = { 9, 0, 2, 3, 4, 8, 10, 12, 0 };
+	unsigned int cpus[9];
+
+	ASSERT_EQ(9, vl_cpulist_parse("9,0,2-4,8-13:2,0", cpus, 9));
+	EXPECT_EQ(0, memcmp(expected, cpus, sizeof(cpus)));
+	EXPECT_EQ(-E2BIG, vl_cpulist_parse("9,0,2-4,8-13:2,0", cpus, 8));
+	ASSERT_EQ(1, vl_cpulist_parse("1023", cpus, 1));
+	EXPECT_EQ(1023u, cpus[0]);
+	EXPECT_EQ(-ERANGE, vl_cpulist_parse("1024", cpus, 1));
+	EXPECT_EQ(-ERANGE, vl_cpulist_parse("0-99999999999999999999", cpus, 1));
+}
+
+TEST(what_is_no_list_of_cpus_is_refused)
+{
+	static const char *const wrong[] = {
+		"",  ",",  "1,", ",1",	"1,,2",	 "-1",	   "1-",  "2-1", "1-2:0", "1-2:", "1:2",
+		"a", " 1", "1 ", "1-a", "1-2-3", "1-2:1:", "0x1", "+1",	 "1;2",	  "all"
+	};
+	unsigned int cpus[8];
+
+	for (size_t n = 0; n < sizeof(wrong) / sizeof(wrong[0]); n++) {
+		EXPECT_EQ(-EINVAL, vl_cpulist_parse(wrong[n], cpus, 8))
+		TH_LOG("%s", wrong[n]);
+	}
+}
+
+TEST(a_set_of_cpus_is_written_as_a_list)
+{
+	cpu_set_t set;
+	char text[32];
+
+	CPU_ZERO(&set);
+	EXPECT_STREQ("", vl_cpulist_print(&set, text, sizeof(text)));
+	CPU_SET(0, &set);
+	CPU_SET(2, &set);
+	CPU_SET(3, &set);
+	CPU_SET(1022, &set);
+	CPU_SET(1023, &set);
+	EXPECT_STREQ("0,2-3,1022-1023", vl_cpulist_print(&set, text, sizeof(text)));
+	EXPECT_STREQ("0,2-3,", vl_cpulist_print(&set, text, 7));
+}
+
+TEST(a_policy_and_its_priority)
+{
+	static const char *const wrong[] = { "",     "f",  "f:",  "50",	  "f50",  "d:1",
+					     "f:1 ", "o:", "o:-", "o:+1", "f:-1", "x:1" };
+	static const char *const beyond[] = { "f:0", "r:100", "o:20", "o:-21" };
+	struct thread_sched sched;
+
+	ASSERT_EQ(0, thread_sched_parse("f:50", &sched));
+	EXPECT_EQ(SCHED_FIFO, sched.policy);
+	EXPECT_EQ(50, sched.priority);
+	ASSERT_EQ(0, thread_sched_parse("r:99", &sched));
+	EXPECT_EQ(SCHED_RR, sched.policy);
+	EXPECT_EQ(99, sched.priority);
+	ASSERT_EQ(0, thread_sched_parse("o:-20", &sched));
+	EXPECT_EQ(SCHED_OTHER, sched.policy);
+	EXPECT_EQ(-20, sched.priority);
+	ASSERT_EQ(0, thread_sched_parse("o:19", &sched));
+	EXPECT_EQ(19, sched.priority);
+	for (size_t n = 0; n < sizeof(wrong) / sizeof(wrong[0]); n++) {
+		EXPECT_EQ(-EINVAL, thread_sched_parse(wrong[n], &sched))
+		TH_LOG("%s", wrong[n]);
+	}
+	for (size_t n = 0; n < sizeof(beyond) / sizeof(beyond[0]); n++) {
+		EXPECT_EQ(-ERANGE, thread_sched_parse(beyond[n], &sched))
+		TH_LOG("%s", beyond[n]);
+	}
+	EXPECT_EQ(19, sched.priority);
 }
 
 TEST(fd_close_forgets_the_fd_and_keeps_errno)

@@ -80,6 +80,7 @@ enum {
 	OPT_EVENTFDS,
 	OPT_EXPLAIN,
 	OPT_GUEST,
+	OPT_HOUSE_KEEPING,
 	OPT_INITRD,
 	OPT_IRQCHIP,
 	OPT_JSON,
@@ -87,6 +88,8 @@ enum {
 	OPT_KVM,
 	OPT_MEMORY,
 	OPT_PAGES,
+	OPT_PIN,
+	OPT_PRIORITY,
 	OPT_QUEUE_SIZE,
 	OPT_RECONNECT,
 	OPT_SIZE,
@@ -107,6 +110,7 @@ static const struct option long_options[] = {
 	{ "explain", no_argument, NULL, OPT_EXPLAIN },
 	{ "guest", required_argument, NULL, OPT_GUEST },
 	{ "help", no_argument, NULL, 'h' },
+	{ "house-keeping", required_argument, NULL, OPT_HOUSE_KEEPING },
 	{ "initrd", required_argument, NULL, OPT_INITRD },
 	{ "irqchip", required_argument, NULL, OPT_IRQCHIP },
 	{ "json", no_argument, NULL, OPT_JSON },
@@ -114,6 +118,8 @@ static const struct option long_options[] = {
 	{ "kvm", required_argument, NULL, OPT_KVM },
 	{ "memory", required_argument, NULL, OPT_MEMORY },
 	{ "pages", required_argument, NULL, OPT_PAGES },
+	{ "pin", required_argument, NULL, OPT_PIN },
+	{ "priority", required_argument, NULL, OPT_PRIORITY },
 	{ "queue-size", required_argument, NULL, OPT_QUEUE_SIZE },
 	{ "reconnect", no_argument, NULL, OPT_RECONNECT },
 	{ "size", required_argument, NULL, OPT_SIZE },
@@ -323,9 +329,15 @@ static int parse_option(int opt, const char *name, struct vmm_options *o)
 	case OPT_KVM:
 		o->kvm_path = optarg;
 		return 0;
+	case OPT_HOUSE_KEEPING:
+		return vmm_threads_parse_house_keeping(&o->threads, optarg);
 	case OPT_MEMORY:
 		o->memory_text = optarg;
 		return 0;
+	case OPT_PIN:
+		return vmm_threads_parse_pin(&o->threads, optarg);
+	case OPT_PRIORITY:
+		return vmm_threads_parse_priority(&o->threads, optarg);
 	case OPT_TIMEOUT:
 		return parse_timeout(optarg, &o->timeout_ns);
 	}
@@ -436,6 +448,8 @@ static int run_guest(struct vmm_options *o, const struct guest *guest)
 		return ret;
 	o->ping.memory = o->memory;
 	ret = check_options(o, guest);
+	if (!ret)
+		ret = vmm_threads_start(&o->threads, o->cpus);
 	if (ret)
 		return ret;
 	if (o->explain)

@@ -15,6 +15,7 @@
 #include <vringlab/vmm_vcpu.h>
 
 #include "vmm_device.h"
+#include "vmm_threads.h"
 
 struct json_object;
 struct vl_err;
@@ -34,6 +35,7 @@ struct vmm_options {
 	uint64_t timeout_ns; /* 0: never */
 	bool dump_regs;
 	bool json;
+	struct vmm_threads threads;
 
 	/* Linux */
 	const char *kernel; /* NULL for a micro-guest */

@@ -292,6 +292,8 @@ int vmm_run_linux(const struct vmm_options *options)
 			.nr_cpus = options->cpus,
 			.console = { .tx = console_tx, .rx_room = console_rx_room },
 			.console_ctx = &run,
+			.enter = vmm_threads_enter_vcpu,
+			.enter_ctx = (void *)&options->threads,
 		},
 	};
 	struct vl_err err;

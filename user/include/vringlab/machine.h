@@ -16,6 +16,7 @@
 #include <vringlab/loop.h>
 #include <vringlab/serial.h>
 #include <vringlab/vmm.h>
+#include <vringlab/vmm_vcpu.h>
 
 struct machine;
 struct vmm_regs;
@@ -51,6 +52,8 @@ enum machine_end {
  * @nr_cpus:	1 to MACHINE_CPUS_MAX.
  * @console:	The other end of the serial port, without @irq.
  * @console_ctx: For @console.
+ * @enter:	What each vCPU's thread does first, or %NULL.
+ * @enter_ctx:	For @enter.
  */
 struct machine_config {
 	const char *kvm_path;
@@ -59,6 +62,8 @@ struct machine_config {
 	unsigned int nr_cpus;
 	struct serial_ops console;
 	void *console_ctx;
+	vmm_enter_fn enter;
+	void *enter_ctx;
 };
 
 /**

@@ -137,6 +137,25 @@ uint32_t vmm_vcpu_tsc_khz(const struct vmm_vcpu *vcpu);
 int vmm_vcpu_tsc_offset(const struct vmm_vcpu *vcpu, uint64_t *offset);
 
 /**
+ * typedef vmm_enter_fn - What a vCPU's thread does before all else
+ * @ctx:	As given to vmm_vcpu_on_enter().
+ * @id:		Of the vCPU.
+ * @err:	To be filled when a negative errno is returned.
+ *
+ * Context: the vCPU's thread.
+ * Return: 0, or a negative errno: the vCPU does not run, and has failed.
+ */
+typedef int (*vmm_enter_fn)(void *ctx, unsigned int id, struct vl_err *err);
+
+/**
+ * vmm_vcpu_on_enter() - Have something done by the vCPU's thread before it runs
+ * @vcpu:	vCPU that has not been started.
+ * @enter:	What.
+ * @ctx:	For @enter.
+ */
+void vmm_vcpu_on_enter(struct vmm_vcpu *vcpu, vmm_enter_fn enter, void *ctx);
+
+/**
  * vmm_vcpu_start() - Run the vCPU in a thread of its own
  * @vcpu:	vCPU that has not been started.
  * @handler:	Called for every exit to user space.

@@ -21,6 +21,7 @@ static int create_vcpu(struct machine *machine, unsigned int id, struct vl_err *
 	if (ret)
 		return ret;
 	machine->nr_vcpus++;
+	vmm_vcpu_on_enter(vcpu->vcpu, machine->config.enter, machine->config.enter_ctx);
 	ret = vmm_vcpu_set_cpuid_smp(vcpu->vcpu, machine->config.nr_cpus, err);
 	return ret ? ret : vmm_vcpu_set_msrs(vcpu->vcpu, err);
 }

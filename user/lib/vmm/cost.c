@@ -181,9 +181,9 @@ static int start_thread(struct vmm_cost *cost, struct vl_err *err)
 
 	/* older kernels do not tell: then nothing is stamped */
 	cost->param->stamped = !vmm_vcpu_tsc_offset(cost->micro.vcpu, &cost->tsc_offset);
-	ret = pthread_create(&cost->thread, NULL, answer_thread, cost);
+	ret = vmm_thread_create(&cost->thread, answer_thread, cost);
 	if (ret)
-		return vl_err_set(err, -ret, "cannot start a thread: %s", vl_strerror(ret));
+		return vl_err_set(err, ret, "cannot start a thread: %s", vl_strerror(ret));
 	cost->started = true;
 	return 0;
 }

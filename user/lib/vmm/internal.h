@@ -61,10 +61,15 @@ struct vmm_vcpu {
 	pthread_t thread;
 	bool started;
 	atomic_bool stop;
+	vmm_enter_fn enter;
+	void *enter_ctx;
 	vmm_exit_fn handler;
 	void *ctx;
 	struct vmm_vcpu_result result;
 };
+
+/* thread.c: as pthread_create(3), for a thread that takes no signals; a negative errno */
+int vmm_thread_create(pthread_t *thread, void *(*fn)(void *arg), void *arg);
 
 /* KVM_EXIT_MEMORY_FAULT of Linux 6.8, which older headers lack. */
 #define VMM_EXIT_MEMORY_FAULT 39

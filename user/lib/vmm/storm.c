@@ -97,9 +97,9 @@ static int create(struct vmm_storm *storm, struct vl_err *err)
 	ret = vmm_micro_add_vcpu(&storm->micro, "doorbell-storm", err);
 	if (ret)
 		return ret;
-	ret = pthread_create(&storm->thread, NULL, take_thread, storm);
+	ret = vmm_thread_create(&storm->thread, take_thread, storm);
 	if (ret)
-		return vl_err_set(err, -ret, "cannot start a thread: %s", vl_strerror(ret));
+		return vl_err_set(err, ret, "cannot start a thread: %s", vl_strerror(ret));
 	storm->started = true;
 	return 0;
 }

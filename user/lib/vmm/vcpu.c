@@ -193,6 +193,8 @@ static void *vcpu_thread(void *arg)
 	pthread_sigmask(SIG_UNBLOCK, &stop, NULL);
 
 	vcpu->result.end = VMM_END_FAILED;
+	if (vcpu->enter)
+		ret = vcpu->enter(vcpu->enter_ctx, vcpu->id, &vcpu->result.err);
 	while (!ret && !atomic_load(&vcpu->stop))
 		ret = run_once(vcpu);
 	if (!ret) {
@@ -210,20 +212,21 @@ static void *vcpu_thread(void *arg)
 	return NULL;
 }
 
+void vmm_vcpu_on_enter(struct vmm_vcpu *vcpu, vmm_enter_fn enter, void *ctx)
+{
+	vcpu->enter = enter;
+	vcpu->enter_ctx = ctx;
+}
+
 int vmm_vcpu_start(struct vmm_vcpu *vcpu, vmm_exit_fn handler, void *ctx, struct vl_err *err)
 {
-	sigset_t all, saved;
 	int ret;
 
 	vcpu->handler = handler;
 	vcpu->ctx = ctx;
-	/* the thread inherits the mask: no signal of the process ends up there */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	ret = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
-	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	ret = vmm_thread_create(&vcpu->thread, vcpu_thread, vcpu);
 	if (ret)
-		return vl_err_set(err, -ret, "cannot start a thread for vCPU %u: %s", vcpu->id,
+		return vl_err_set(err, ret, "cannot start a thread for vCPU %u: %s", vcpu->id,
 				  vl_strerror(ret));
 	vcpu->started = true;
 	return 0;
