@@ -76,9 +76,15 @@ has_memory()
 	[ "$bytes" -le $(($1 << 20)) ] && [ "$bytes" -gt $((($1 - 1) << 20)) ]
 }
 
+# A guest whose TSC is invariant prefers that.
 is_kvms()
 {
-	says 'cat /sys/devices/system/clocksource/clocksource0/current_clocksource' -- kvm-clock
+	local clocks=/sys/devices/system/clocksource/clocksource0
+
+	tell "cat $clocks/available_clocksource; cat $clocks/current_clocksource"
+	cat "$tmp/answer"
+	head -n 1 "$tmp/answer" | grep -qw kvm-clock &&
+		tail -n 1 "$tmp/answer" | grep -qx 'kvm-clock\|tsc'
 }
 
 loads_pvpanic()
