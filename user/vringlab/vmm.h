@@ -101,7 +101,6 @@ uint64_t vmm_scale_tsc(uint64_t cycles, uint32_t khz);
 struct json_object *vmm_json_head(const struct vmm_options *options,
 				  const struct vmm_vcpu_result *result, bool ok);
 struct json_object *vmm_json_hist(const struct vl_hist *hist, uint32_t khz);
-void vmm_add_u64(struct json_object *obj, const char *key, uint64_t value);
 void vmm_add_text(struct json_object *obj, const char *key, const char *value);
 /* which it releases, */
 void vmm_print_json(struct json_object *obj);

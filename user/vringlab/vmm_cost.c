@@ -11,6 +11,7 @@
 #include <vringlab/vmm_guest.h>
 
 #include "command.h"
+#include "json_add.h"
 #include "vmm.h"
 
 static void report_json(const struct vmm_options *options, const struct vmm_cost_result *cost,
@@ -19,9 +20,9 @@ static void report_json(const struct vmm_options *options, const struct vmm_cost
 	struct json_object *obj = vmm_json_head(options, result, ok);
 	struct json_object *rows = json_object_new_object();
 
-	vmm_add_u64(obj, "iterations", options->ping.count);
-	vmm_add_u64(obj, "interrupts", cost->interrupts);
-	vmm_add_u64(obj, "tsc-khz", cost->tsc_khz);
+	json_add_u64(obj, "iterations", options->ping.count);
+	json_add_u64(obj, "interrupts", cost->interrupts);
+	json_add_u64(obj, "tsc-khz", cost->tsc_khz);
 	for (unsigned int i = 0; i < cost->nr; i++)
 		json_object_object_add(rows, cost->row[i].name,
 				       vmm_json_hist(&cost->row[i].hist, cost->tsc_khz));

@@ -4,6 +4,7 @@
 
 #include <json-c/json.h>
 
+#include "json_add.h"
 #include "output.h"
 #include "vmm.h"
 
@@ -26,11 +27,6 @@ static const char *wait_name(const struct vmm_options *options)
 	return options->ping.spin ? "spin" : "halt";
 }
 
-void vmm_add_u64(struct json_object *obj, const char *key, uint64_t value)
-{
-	json_object_object_add(obj, key, json_object_new_uint64(value));
-}
-
 void vmm_add_text(struct json_object *obj, const char *key, const char *value)
 {
 	json_object_object_add(obj, key, json_object_new_string(value));
@@ -50,7 +46,7 @@ struct json_object *vmm_json_head(const struct vmm_options *options,
 
 	vmm_add_text(obj, "guest", options->guest);
 	json_object_object_add(obj, "ok", json_object_new_boolean(ok));
-	vmm_add_u64(obj, "user-exits", result->exits);
+	json_add_u64(obj, "user-exits", result->exits);
 	return obj;
 }
 
@@ -70,9 +66,9 @@ void vmm_report_linux(const struct machine_config *config, const struct machine_
 	vmm_add_text(obj, "guest", "linux");
 	json_object_object_add(obj, "ok", json_object_new_boolean(ok));
 	vmm_add_text(obj, "end", end);
-	vmm_add_u64(obj, "user-exits", result->exits);
-	vmm_add_u64(obj, "cpus", config->nr_cpus);
-	vmm_add_u64(obj, "memory-bytes", config->memory);
+	json_add_u64(obj, "user-exits", result->exits);
+	json_add_u64(obj, "cpus", config->nr_cpus);
+	json_add_u64(obj, "memory-bytes", config->memory);
 	vmm_print_json(obj);
 }
 
@@ -83,7 +79,7 @@ static void add_time(struct json_object *obj, const char *name, const struct vl_
 
 	snprintf(key, sizeof(key), "%s-%s", name, khz ? "ns" : "cycles");
 	if (hist->count)
-		vmm_add_u64(obj, key, vmm_scale_tsc(cycles, khz));
+		json_add_u64(obj, key, vmm_scale_tsc(cycles, khz));
 	else
 		json_object_object_add(obj, key, NULL);
 }
@@ -92,7 +88,7 @@ struct json_object *vmm_json_hist(const struct vl_hist *hist, uint32_t khz)
 {
 	struct json_object *obj = json_object_new_object();
 
-	vmm_add_u64(obj, "count", hist->count);
+	json_add_u64(obj, "count", hist->count);
 	add_time(obj, "sum", hist, khz, hist->sum);
 	add_time(obj, "min", hist, khz, hist->min);
 #define ADD_QUANTILE(name, ppm) add_time(obj, name, hist, khz, vl_hist_quantile(hist, ppm));
@@ -108,22 +104,22 @@ static void report_ping_json(const struct vmm_options *options,
 {
 	struct json_object *obj = vmm_json_head(options, result, ok);
 
-	vmm_add_u64(obj, "iterations", options->ping.count);
-	vmm_add_u64(obj, "payload-bytes", options->ping.payload_bytes);
-	vmm_add_u64(obj, "queue-size", options->ping.queue_size);
-	vmm_add_u64(obj, "depth", options->ping.depth);
+	json_add_u64(obj, "iterations", options->ping.count);
+	json_add_u64(obj, "payload-bytes", options->ping.payload_bytes);
+	json_add_u64(obj, "queue-size", options->ping.queue_size);
+	json_add_u64(obj, "depth", options->ping.depth);
 	vmm_add_text(obj, "doorbell", doorbell_name(options));
 	vmm_add_text(obj, "wait", wait_name(options));
-	vmm_add_u64(obj, "round-trips", ping->completed);
-	vmm_add_u64(obj, "kicks", ping->kicks);
-	vmm_add_u64(obj, "kicks-suppressed", ping->suppressed);
-	vmm_add_u64(obj, "interrupts", ping->interrupts);
-	vmm_add_u64(obj, "interrupts-spurious", ping->spurious);
-	vmm_add_u64(obj, "buffers", ping->buffers);
-	vmm_add_u64(obj, "mismatches", ping->mismatches);
-	vmm_add_u64(obj, "errors", ping->errors);
-	vmm_add_u64(obj, "reconnects", lost);
-	vmm_add_u64(obj, "tsc-khz", ping->tsc_khz);
+	json_add_u64(obj, "round-trips", ping->completed);
+	json_add_u64(obj, "kicks", ping->kicks);
+	json_add_u64(obj, "kicks-suppressed", ping->suppressed);
+	json_add_u64(obj, "interrupts", ping->interrupts);
+	json_add_u64(obj, "interrupts-spurious", ping->spurious);
+	json_add_u64(obj, "buffers", ping->buffers);
+	json_add_u64(obj, "mismatches", ping->mismatches);
+	json_add_u64(obj, "errors", ping->errors);
+	json_add_u64(obj, "reconnects", lost);
+	json_add_u64(obj, "tsc-khz", ping->tsc_khz);
 	json_object_object_add(obj, "round-trip", vmm_json_hist(&ping->rtt, ping->tsc_khz));
 	vmm_print_json(obj);
 }

@@ -10,6 +10,7 @@
 #include <vringlab/vmm_storm.h>
 
 #include "command.h"
+#include "json_add.h"
 #include "output.h"
 #include "vmm.h"
 
@@ -24,13 +25,13 @@ static void report_json(const struct vmm_options *options, const struct vmm_stor
 	struct json_object *obj = vmm_json_head(options, result, ok);
 
 	vmm_add_text(obj, "doorbell", doorbell_name(options));
-	vmm_add_u64(obj, "eventfds", options->eventfds);
-	vmm_add_u64(obj, "doorbells", storm->rung);
-	vmm_add_u64(obj, "signals", storm->taken);
-	vmm_add_u64(obj, "reads", storm->wakes);
-	vmm_add_u64(obj, "tsc-khz", storm->tsc_khz);
-	vmm_add_u64(obj, storm->tsc_khz ? "time-ns" : "time-cycles",
-		    vmm_scale_tsc(storm->cycles, storm->tsc_khz));
+	json_add_u64(obj, "eventfds", options->eventfds);
+	json_add_u64(obj, "doorbells", storm->rung);
+	json_add_u64(obj, "signals", storm->taken);
+	json_add_u64(obj, "reads", storm->wakes);
+	json_add_u64(obj, "tsc-khz", storm->tsc_khz);
+	json_add_u64(obj, storm->tsc_khz ? "time-ns" : "time-cycles",
+		     vmm_scale_tsc(storm->cycles, storm->tsc_khz));
 	vmm_print_json(obj);
 }
 
