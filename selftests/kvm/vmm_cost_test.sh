@@ -6,10 +6,7 @@
 
 . "$(dirname "$0")/../lib/ktap.sh"
 
-[ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
-if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
-	skip_all "needs /dev/kvm: load kvm_intel or kvm_amd, join group kvm"
-fi
+need_vmm
 
 # lawful COUNT ROW...: those rows are there with that count, and min <= p50 <= ... <= max;
 # any other row is empty or lawful too

@@ -6,11 +6,8 @@
 . "$(dirname "$0")/../lib/ktap.sh"
 . "$(dirname "$0")/../lib/echo_kernel.sh"
 
-[ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
+need_vmm
 command -v python3 >/dev/null || skip_all "no python3: run scripts/setup"
-if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
-	skip_all "needs /dev/kvm: load kvm_intel or kvm_amd, join group kvm"
-fi
 
 # CPUs that a test may use, one a line: two, or the one that there is twice.
 mapfile -t cpus < <(python3 -c 'import os

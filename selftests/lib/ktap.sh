@@ -50,6 +50,17 @@ check()
 	return 0
 }
 
+# eventually COMMAND...: until it succeeds, for $deadline seconds at most.
+eventually()
+{
+	local end=$((SECONDS + ${deadline:?}))
+
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.2
+	done
+}
+
 # skip DESCRIPTION REASON: one test point that cannot run here.
 skip()
 {
@@ -63,6 +74,15 @@ skip_all()
 	ktap_print_header
 	ktap_skip_all "$*"
 	exit "$KSFT_SKIP"
+}
+
+# need_vmm: skip all where vringlab vmm has no KVM.
+need_vmm()
+{
+	[ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
+	if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
+		skip_all "needs /dev/kvm: load kvm_intel or kvm_amd, join group kvm"
+	fi
 }
 
 is_empty()

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # For tests that boot this machine's own kernel in a guest; after ktap.sh.
-# shellcheck disable=SC2034 # what is set here is for them
+# shellcheck disable=SC2034,SC2154 # what is set here is for them, and ktap.sh has the rest
 
 # Images of the running kernel: one to start, and by format; "" what is not there.
 kernel='' bzimage='' elf=''
@@ -41,13 +41,26 @@ make_initramfs()
 	(cd "$1" && find . | cpio -o -H newc -R 0:0 --quiet) >"$2"
 }
 
-# eventually COMMAND...: until it succeeds, for $deadline seconds at most.
-eventually()
+# The guest's console: written to by 3, read by read_answer
+open_console()
 {
-	local end=$((SECONDS + ${deadline:?}))
+	rm -f "$tmp"/console.*
+	mkfifo "$tmp/console.in" "$tmp/console.out" &&
+		exec 3<>"$tmp/console.in" 4<>"$tmp/console.out"
+}
 
-	until "$@"; do
-		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.2
+# Lines until the one that ends an answer: they are in $tmp/answer, what that one says in
+# $answered. Fails if it does not come within $deadline seconds.
+read_answer()
+{
+	local line
+
+	: >"$tmp/answer"
+	while read -t "${deadline:?}" -r -u 4 line; do
+		line=${line%$'\r'}
+		answered=${line#= }
+		[ "$line" = "$answered" ] || return 0
+		echo "$line" >>"$tmp/answer"
 	done
+	return 1
 }

@@ -5,10 +5,7 @@
 # $sock; after ktap.sh. At the end $backend and $guest are killed, where there are any.
 # shellcheck disable=SC2154 # ktap.sh has the rest
 
-[ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
-if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
-	skip_all "needs /dev/kvm: load kvm_intel or kvm_amd, join group kvm"
-fi
+need_vmm
 
 backend=
 guest=

@@ -9,10 +9,7 @@
 # need_guest: skip all where there is none.
 need_guest()
 {
-	[ -x "$vringlab" ] || skip_all "no $vringlab: run make, or give VRINGLAB="
-	if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
-		skip_all "no /dev/kvm: load kvm_amd or kvm_intel"
-	fi
+	need_vmm
 	[ -n "$kernel" ] ||
 		skip_all "no image of this kernel: install its package, or use scripts/vm"
 	busybox=$(command -v busybox) || skip_all "no busybox: run scripts/setup"
@@ -54,9 +51,7 @@ start_guest()
 	local image=$1
 
 	shift
-	rm -f "$tmp"/console.*
-	mkfifo "$tmp/console.in" "$tmp/console.out"
-	exec 3<>"$tmp/console.in" 4<>"$tmp/console.out"
+	open_console || return
 	"$vringlab" vmm --kernel "$image" --initrd "$tmp/initramfs" --timeout "${guest_deadline}s" \
 		--append "console=ttyS0 quiet panic=-1 noxsave ipv6.disable=1" "$@" \
 		<"$tmp/console.in" >"$tmp/console.out" 2>"$tmp/err" 3>&- 4>&- &
@@ -67,14 +62,7 @@ start_guest()
 # The guest's lines until the status, which is returned.
 answer()
 {
-	local line
-
-	: >"$tmp/answer"
-	while read -t "$deadline" -r -u 4 line; do
-		line=${line%$'\r'}
-		[[ $line != "= "* ]] || return "${line#= }"
-		echo "$line" >>"$tmp/answer"
-	done
+	read_answer && return "$answered"
 	cat "$tmp/answer" "$tmp/err"
 	return 1
 }

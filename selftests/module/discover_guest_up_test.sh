@@ -62,8 +62,7 @@ in_network()
 # Nor AVX then, which 7.2 takes without asking for XSAVE.
 start_guest()
 {
-	mkfifo "$tmp/console.in" "$tmp/console.out"
-	exec 3<>"$tmp/console.in" 4<>"$tmp/console.out"
+	open_console || return
 	in_network "$qemu" -accel kvm -cpu host,xsave=off,avx=off -no-reboot -M q35 -nodefaults \
 		-no-user-config -display none -m 256M -kernel "$kernel" -initrd "$tmp/initramfs" \
 		-append "console=ttyS0 loglevel=1 ipv6.disable=1 panic=-1 cryptomgr.notests \
@@ -76,18 +75,9 @@ start_guest()
 	answer
 }
 
-# The guest's lines until its last one, which is left in $answered.
 answer()
 {
-	local line
-
-	: >"$tmp/answer"
-	while read -t "$deadline" -r -u 4 line; do
-		line=${line%$'\r'}
-		answered=${line#= }
-		[ "$line" = "$answered" ] || return 0
-		echo "$line" >>"$tmp/answer"
-	done
+	read_answer && return
 	answered="the guest does not answer"
 	cat "$tmp/qemu"
 	return 1

@@ -24,17 +24,6 @@ modprobe -a vhost_net tun 2>/dev/null
 ktap_print_header
 ktap_set_plan 10
 
-# eventually COMMAND...: until it succeeds.
-eventually()
-{
-	local end=$((SECONDS + deadline))
-
-	until "$@"; do
-		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.2
-	done
-}
-
 # start_qemu OPTION...: a machine with 64 MiB that the peer may map.
 start_qemu()
 {

@@ -23,17 +23,6 @@ c = v["counters"]
 sys.exit(not eval(f"({sys.argv[1]})"))' "$1"
 }
 
-# eventually COMMAND...: until it succeeds.
-eventually()
-{
-	local end=$((SECONDS + deadline))
-
-	until "$@"; do
-		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.2
-	done
-}
-
 starts()
 {
 	coproc "$vringlab" backend loopback --socket "$tmp/s" --ready-fd 1
