@@ -27,8 +27,7 @@
 /* clang-format off */
 FIXTURE(request)
 {
-	int kvm;
-	int vm;
+	struct bare_vm bare;
 	int fd;
 };
 
@@ -37,10 +36,8 @@ FIXTURE(request)
 FIXTURE_SETUP(request)
 {
 	REQUIRE_KVM();
-	self->kvm = open(KVM_PATH, O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, self->kvm);
-	self->vm = ioctl(self->kvm, KVM_CREATE_VM, 0);
-	ASSERT_LE(0, self->vm);
+	bare_vm_open(&self->bare);
+	ASSERT_LE(0, self->bare.vm);
 	self->fd = eventfd(0, EFD_CLOEXEC);
 	ASSERT_LE(0, self->fd);
 }
@@ -48,8 +45,7 @@ FIXTURE_SETUP(request)
 FIXTURE_TEARDOWN(request)
 {
 	close(self->fd);
-	close(self->vm);
-	close(self->kvm);
+	bare_vm_close(&self->bare);
 }
 
 static int ask(int vm, int fd, uint64_t addr, uint32_t len, uint32_t flags)
@@ -61,8 +57,8 @@ static int ask(int vm, int fd, uint64_t addr, uint32_t len, uint32_t flags)
 
 TEST_F(request, kvm_tells_that_it_can)
 {
-	EXPECT_EQ(1, ioctl(self->vm, KVM_CHECK_EXTENSION, KVM_CAP_IOEVENTFD));
-	EXPECT_EQ(1, ioctl(self->vm, KVM_CHECK_EXTENSION, KVM_CAP_IOEVENTFD_ANY_LENGTH));
+	EXPECT_EQ(1, ioctl(self->bare.vm, KVM_CHECK_EXTENSION, KVM_CAP_IOEVENTFD));
+	EXPECT_EQ(1, ioctl(self->bare.vm, KVM_CHECK_EXTENSION, KVM_CAP_IOEVENTFD_ANY_LENGTH));
 }
 
 TEST_F(request, the_width_is_that_of_an_instruction_or_0)
@@ -70,37 +66,37 @@ TEST_F(request, the_width_is_that_of_an_instruction_or_0)
 	for (uint32_t len = 0; len < 20; len++) {
 		int expected = len && len != 1 && len != 2 && len != 4 && len != 8 ? -EINVAL : 0;
 
-		EXPECT_EQ(expected, ask(self->vm, self->fd, ADDR, len, 0));
-		EXPECT_EQ(expected, ask(self->vm, self->fd, 0x600, len, PIO));
-		EXPECT_EQ(expected ? -ENOENT : 0, ask(self->vm, self->fd, ADDR, len, DETACH));
+		EXPECT_EQ(expected, ask(self->bare.vm, self->fd, ADDR, len, 0));
+		EXPECT_EQ(expected, ask(self->bare.vm, self->fd, 0x600, len, PIO));
+		EXPECT_EQ(expected ? -ENOENT : 0, ask(self->bare.vm, self->fd, ADDR, len, DETACH));
 		EXPECT_EQ(expected ? -ENOENT : 0,
-			  ask(self->vm, self->fd, 0x600, len, PIO | DETACH));
+			  ask(self->bare.vm, self->fd, 0x600, len, PIO | DETACH));
 	}
-	EXPECT_EQ(-EINVAL, ask(self->vm, self->fd, ADDR, UINT32_MAX, 0));
+	EXPECT_EQ(-EINVAL, ask(self->bare.vm, self->fd, ADDR, UINT32_MAX, 0));
 }
 
 TEST_F(request, a_value_needs_a_width)
 {
-	EXPECT_EQ(-EINVAL, ask(self->vm, self->fd, ADDR, 0, MATCH));
-	EXPECT_EQ(-EINVAL, ask(self->vm, self->fd, ADDR, 0, MATCH | PIO));
-	EXPECT_EQ(0, ask(self->vm, self->fd, ADDR, 1, MATCH));
+	EXPECT_EQ(-EINVAL, ask(self->bare.vm, self->fd, ADDR, 0, MATCH));
+	EXPECT_EQ(-EINVAL, ask(self->bare.vm, self->fd, ADDR, 0, MATCH | PIO));
+	EXPECT_EQ(0, ask(self->bare.vm, self->fd, ADDR, 1, MATCH));
 }
 
 TEST_F(request, the_address_does_not_wrap)
 {
-	EXPECT_EQ(-EINVAL, ask(self->vm, self->fd, UINT64_MAX, 2, 0));
-	EXPECT_EQ(-EINVAL, ask(self->vm, self->fd, UINT64_MAX - 6, 8, 0));
-	EXPECT_EQ(0, ask(self->vm, self->fd, UINT64_MAX, 0, 0));
-	EXPECT_EQ(0, ask(self->vm, self->fd, UINT64_MAX - 8, 8, 0));
+	EXPECT_EQ(-EINVAL, ask(self->bare.vm, self->fd, UINT64_MAX, 2, 0));
+	EXPECT_EQ(-EINVAL, ask(self->bare.vm, self->fd, UINT64_MAX - 6, 8, 0));
+	EXPECT_EQ(0, ask(self->bare.vm, self->fd, UINT64_MAX, 0, 0));
+	EXPECT_EQ(0, ask(self->bare.vm, self->fd, UINT64_MAX - 8, 8, 0));
 	/* that there is no such port is the caller's affair */
-	EXPECT_EQ(0, ask(self->vm, self->fd, 0x10000, 2, PIO));
+	EXPECT_EQ(0, ask(self->bare.vm, self->fd, 0x10000, 2, PIO));
 }
 
 TEST_F(request, a_flag_that_kvm_does_not_know_is_refused)
 {
 	for (uint32_t flag = NO_FLAG; flag; flag <<= 1)
-		EXPECT_EQ(-EINVAL, ask(self->vm, self->fd, ADDR, 2, flag));
-	EXPECT_EQ(-ENOENT, ask(self->vm, self->fd, ADDR, 2, DETACH));
+		EXPECT_EQ(-EINVAL, ask(self->bare.vm, self->fd, ADDR, 2, flag));
+	EXPECT_EQ(-ENOENT, ask(self->bare.vm, self->fd, ADDR, 2, DETACH));
 }
 
 /* Of s390: on x86 KVM takes it too, onto a bus of its own that nothing writes to. */
@@ -108,12 +104,12 @@ TEST_F(request, ccw_is_a_bus_of_its_own)
 {
 	const uint32_t ccw = KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY;
 
-	EXPECT_EQ(0, ask(self->vm, self->fd, ADDR, 8, ccw | MATCH));
-	EXPECT_EQ(-EEXIST, ask(self->vm, self->fd, ADDR, 8, ccw));
-	EXPECT_EQ(0, ask(self->vm, self->fd, ADDR, 8, 0));
-	EXPECT_EQ(-ENOENT, ask(self->vm, self->fd, ADDR, 8, PIO | DETACH));
-	EXPECT_EQ(0, ask(self->vm, self->fd, ADDR, 8, DETACH));
-	EXPECT_EQ(0, ask(self->vm, self->fd, ADDR, 8, ccw | MATCH | DETACH));
+	EXPECT_EQ(0, ask(self->bare.vm, self->fd, ADDR, 8, ccw | MATCH));
+	EXPECT_EQ(-EEXIST, ask(self->bare.vm, self->fd, ADDR, 8, ccw));
+	EXPECT_EQ(0, ask(self->bare.vm, self->fd, ADDR, 8, 0));
+	EXPECT_EQ(-ENOENT, ask(self->bare.vm, self->fd, ADDR, 8, PIO | DETACH));
+	EXPECT_EQ(0, ask(self->bare.vm, self->fd, ADDR, 8, DETACH));
+	EXPECT_EQ(0, ask(self->bare.vm, self->fd, ADDR, 8, ccw | MATCH | DETACH));
 }
 
 TEST_F(request, only_an_eventfd_is_one)
@@ -122,10 +118,10 @@ TEST_F(request, only_an_eventfd_is_one)
 
 	ASSERT_EQ(0, pipe2(pipes, O_CLOEXEC));
 	for (uint32_t flags = 0; flags <= DETACH; flags += DETACH) {
-		EXPECT_EQ(-EBADF, ask(self->vm, -1, ADDR, 2, flags));
-		EXPECT_EQ(-EBADF, ask(self->vm, 99999, ADDR, 2, flags));
-		EXPECT_EQ(-EINVAL, ask(self->vm, pipes[1], ADDR, 2, flags));
-		EXPECT_EQ(-EINVAL, ask(self->vm, self->kvm, ADDR, 2, flags));
+		EXPECT_EQ(-EBADF, ask(self->bare.vm, -1, ADDR, 2, flags));
+		EXPECT_EQ(-EBADF, ask(self->bare.vm, 99999, ADDR, 2, flags));
+		EXPECT_EQ(-EINVAL, ask(self->bare.vm, pipes[1], ADDR, 2, flags));
+		EXPECT_EQ(-EINVAL, ask(self->bare.vm, self->bare.kvm, ADDR, 2, flags));
 	}
 	close(pipes[0]);
 	close(pipes[1]);
@@ -147,22 +143,22 @@ TEST_F(request, a_bus_that_is_full_takes_none_and_they_fill_none)
 
 	/* more than devices may be, of which they are none */
 	for (unsigned int i = 0; i < 1100; i++)
-		ASSERT_EQ(0, ask(self->vm, self->fd, ADDR + i * 8, 4, 0));
+		ASSERT_EQ(0, ask(self->bare.vm, self->fd, ADDR + i * 8, 4, 0));
 	do {
-		ret = ask_zone(self->vm, KVM_REGISTER_COALESCED_MMIO, 0xc0000000 + zones * 8);
+		ret = ask_zone(self->bare.vm, KVM_REGISTER_COALESCED_MMIO, 0xc0000000 + zones * 8);
 		zones += !ret;
 	} while (!ret && zones < many);
 	ASSERT_EQ(-ENOSPC, ret)
 	{
 		TH_LOG("%u zones", zones);
 	}
-	EXPECT_EQ(-ENOSPC, ask(self->vm, self->fd, ADDR + 4, 4, 0));
+	EXPECT_EQ(-ENOSPC, ask(self->bare.vm, self->fd, ADDR + 4, 4, 0));
 	/* other buses are others */
-	EXPECT_EQ(0, ask(self->vm, self->fd, 0x600, 4, PIO));
-	EXPECT_EQ(0, ask_zone(self->vm, KVM_UNREGISTER_COALESCED_MMIO, 0xc0000000));
-	EXPECT_EQ(0, ask(self->vm, self->fd, ADDR + 4, 4, 0));
-	EXPECT_EQ(0, ask_zone(self->vm, KVM_REGISTER_COALESCED_MMIO, 0xc0000000));
-	EXPECT_EQ(-ENOSPC, ask(self->vm, self->fd, ADDR + 12, 4, 0));
+	EXPECT_EQ(0, ask(self->bare.vm, self->fd, 0x600, 4, PIO));
+	EXPECT_EQ(0, ask_zone(self->bare.vm, KVM_UNREGISTER_COALESCED_MMIO, 0xc0000000));
+	EXPECT_EQ(0, ask(self->bare.vm, self->fd, ADDR + 4, 4, 0));
+	EXPECT_EQ(0, ask_zone(self->bare.vm, KVM_REGISTER_COALESCED_MMIO, 0xc0000000));
+	EXPECT_EQ(-ENOSPC, ask(self->bare.vm, self->fd, ADDR + 12, 4, 0));
 }
 
 #define MANY 64u
@@ -213,12 +209,12 @@ TEST_F(request, all_goes_with_the_vm)
 
 		ids[i] = eventfd_id(fd);
 		ASSERT_LE(0, ids[i]);
-		ASSERT_EQ(0, ask(self->vm, fd, ADDR + i * 8, i & 1 ? 4 : 0, i & 2 ? PIO : 0));
+		ASSERT_EQ(0, ask(self->bare.vm, fd, ADDR + i * 8, i & 1 ? 4 : 0, i & 2 ? PIO : 0));
 		close(fd);
 	}
 	EXPECT_EQ(0u, ids_again(ids));
-	close(self->vm);
-	self->vm = -1;
+	close(self->bare.vm);
+	self->bare.vm = -1;
 	/* others on this machine may be quicker, but not always */
 	EXPECT_LE(1u, ids_again(ids));
 }

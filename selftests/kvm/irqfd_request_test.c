@@ -22,8 +22,7 @@
 /* clang-format off */
 FIXTURE(request)
 {
-	int kvm;
-	int vm;
+	struct bare_vm bare;
 	int fd;
 	int resample;
 };
@@ -33,10 +32,8 @@ FIXTURE(request)
 FIXTURE_SETUP(request)
 {
 	REQUIRE_KVM();
-	self->kvm = open(KVM_PATH, O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, self->kvm);
-	self->vm = ioctl(self->kvm, KVM_CREATE_VM, 0);
-	ASSERT_LE(0, self->vm);
+	bare_vm_open(&self->bare);
+	ASSERT_LE(0, self->bare.vm);
 	self->fd = eventfd(0, EFD_CLOEXEC);
 	self->resample = eventfd(0, EFD_CLOEXEC);
 	ASSERT_LE(0, self->fd);
@@ -47,8 +44,7 @@ FIXTURE_TEARDOWN(request)
 {
 	close(self->resample);
 	close(self->fd);
-	close(self->vm);
-	close(self->kvm);
+	bare_vm_close(&self->bare);
 }
 
 static int ask(int vm, int fd, uint32_t gsi, uint32_t flags, int resample)
@@ -101,42 +97,45 @@ static struct kvm_irq_routing_entry pin(uint32_t gsi, uint32_t chip, uint32_t nr
 
 TEST_F(request, an_irqfd_needs_an_irqchip)
 {
-	EXPECT_EQ(-EINVAL, ask(self->vm, self->fd, 0, 0, 0));
-	ASSERT_EQ(0, split(self->vm));
-	EXPECT_EQ(0, ask(self->vm, self->fd, 0, 0, 0));
+	EXPECT_EQ(-EINVAL, ask(self->bare.vm, self->fd, 0, 0, 0));
+	ASSERT_EQ(0, split(self->bare.vm));
+	EXPECT_EQ(0, ask(self->bare.vm, self->fd, 0, 0, 0));
 }
 
 TEST_F(request, a_level_needs_the_ioapic_in_the_kernel)
 {
-	ASSERT_EQ(0, split(self->vm));
-	EXPECT_EQ(-EINVAL, ask(self->vm, self->fd, 0, KVM_IRQFD_FLAG_RESAMPLE, self->resample));
+	ASSERT_EQ(0, split(self->bare.vm));
+	EXPECT_EQ(-EINVAL,
+		  ask(self->bare.vm, self->fd, 0, KVM_IRQFD_FLAG_RESAMPLE, self->resample));
 }
 
 TEST_F(request, only_eventfds_and_known_flags_are_taken)
 {
-	ASSERT_EQ(0, ioctl(self->vm, KVM_CREATE_IRQCHIP, 0));
-	EXPECT_EQ(-EBADF, ask(self->vm, -1, 0, 0, 0));
-	EXPECT_EQ(-EINVAL, ask(self->vm, self->kvm, 0, 0, 0));
-	EXPECT_EQ(-EBADF, ask(self->vm, self->fd, 0, KVM_IRQFD_FLAG_RESAMPLE, -1));
-	EXPECT_EQ(-EINVAL, ask(self->vm, self->fd, 0, KVM_IRQFD_FLAG_RESAMPLE, self->kvm));
+	ASSERT_EQ(0, ioctl(self->bare.vm, KVM_CREATE_IRQCHIP, 0));
+	EXPECT_EQ(-EBADF, ask(self->bare.vm, -1, 0, 0, 0));
+	EXPECT_EQ(-EINVAL, ask(self->bare.vm, self->bare.kvm, 0, 0, 0));
+	EXPECT_EQ(-EBADF, ask(self->bare.vm, self->fd, 0, KVM_IRQFD_FLAG_RESAMPLE, -1));
+	EXPECT_EQ(-EINVAL,
+		  ask(self->bare.vm, self->fd, 0, KVM_IRQFD_FLAG_RESAMPLE, self->bare.kvm));
 	for (uint32_t flag = 4; flag; flag <<= 1)
-		EXPECT_EQ(-EINVAL, ask(self->vm, self->fd, 0, flag, 0));
+		EXPECT_EQ(-EINVAL, ask(self->bare.vm, self->fd, 0, flag, 0));
 	/* nothing of all that is left */
-	EXPECT_EQ(0, ask(self->vm, self->fd, 0, KVM_IRQFD_FLAG_RESAMPLE, self->resample));
+	EXPECT_EQ(0, ask(self->bare.vm, self->fd, 0, KVM_IRQFD_FLAG_RESAMPLE, self->resample));
 }
 
 TEST_F(request, an_eventfd_is_one_irqfd)
 {
 	int second = eventfd(0, EFD_CLOEXEC);
 
-	ASSERT_EQ(0, ioctl(self->vm, KVM_CREATE_IRQCHIP, 0));
-	ASSERT_EQ(0, ask(self->vm, self->fd, 20, 0, 0));
-	EXPECT_EQ(-EBUSY, ask(self->vm, self->fd, 20, 0, 0));
-	EXPECT_EQ(-EBUSY, ask(self->vm, self->fd, 21, 0, 0));
-	EXPECT_EQ(-EBUSY, ask(self->vm, self->fd, 21, KVM_IRQFD_FLAG_RESAMPLE, self->resample));
+	ASSERT_EQ(0, ioctl(self->bare.vm, KVM_CREATE_IRQCHIP, 0));
+	ASSERT_EQ(0, ask(self->bare.vm, self->fd, 20, 0, 0));
+	EXPECT_EQ(-EBUSY, ask(self->bare.vm, self->fd, 20, 0, 0));
+	EXPECT_EQ(-EBUSY, ask(self->bare.vm, self->fd, 21, 0, 0));
+	EXPECT_EQ(-EBUSY,
+		  ask(self->bare.vm, self->fd, 21, KVM_IRQFD_FLAG_RESAMPLE, self->resample));
 	/* and may tell the end of several levels, also of its own */
-	EXPECT_EQ(0, ask(self->vm, second, 21, KVM_IRQFD_FLAG_RESAMPLE, self->fd));
-	EXPECT_EQ(0, ask(self->vm, self->resample, 22, KVM_IRQFD_FLAG_RESAMPLE, self->fd));
+	EXPECT_EQ(0, ask(self->bare.vm, second, 21, KVM_IRQFD_FLAG_RESAMPLE, self->fd));
+	EXPECT_EQ(0, ask(self->bare.vm, self->resample, 22, KVM_IRQFD_FLAG_RESAMPLE, self->fd));
 	close(second);
 }
 
@@ -144,39 +143,39 @@ TEST_F(request, taking_away_what_is_not_there_is_no_error)
 {
 	const uint32_t detach = KVM_IRQFD_FLAG_DEASSIGN;
 
-	ASSERT_EQ(0, ioctl(self->vm, KVM_CREATE_IRQCHIP, 0));
-	EXPECT_EQ(0, ask(self->vm, self->fd, 20, detach, 0));
-	ASSERT_EQ(0, ask(self->vm, self->fd, 20, 0, 0));
-	EXPECT_EQ(0, ask(self->vm, self->fd, 21, detach, 0));
-	EXPECT_EQ(-EBUSY, ask(self->vm, self->fd, 21, 0, 0));
-	EXPECT_EQ(0, ask(self->vm, self->fd, 20, detach, 0));
-	EXPECT_EQ(0, ask(self->vm, self->fd, 21, 0, 0));
-	EXPECT_EQ(-EBADF, ask(self->vm, -1, 21, detach, 0));
+	ASSERT_EQ(0, ioctl(self->bare.vm, KVM_CREATE_IRQCHIP, 0));
+	EXPECT_EQ(0, ask(self->bare.vm, self->fd, 20, detach, 0));
+	ASSERT_EQ(0, ask(self->bare.vm, self->fd, 20, 0, 0));
+	EXPECT_EQ(0, ask(self->bare.vm, self->fd, 21, detach, 0));
+	EXPECT_EQ(-EBUSY, ask(self->bare.vm, self->fd, 21, 0, 0));
+	EXPECT_EQ(0, ask(self->bare.vm, self->fd, 20, detach, 0));
+	EXPECT_EQ(0, ask(self->bare.vm, self->fd, 21, 0, 0));
+	EXPECT_EQ(-EBADF, ask(self->bare.vm, -1, 21, detach, 0));
 }
 
 TEST_F(request, a_gsi_is_less_than_kvm_tells)
 {
 	struct kvm_irq_routing_entry entry;
-	int max = ioctl(self->vm, KVM_CHECK_EXTENSION, KVM_CAP_IRQ_ROUTING);
+	int max = ioctl(self->bare.vm, KVM_CHECK_EXTENSION, KVM_CAP_IRQ_ROUTING);
 
 	ASSERT_LT(0, max);
-	ASSERT_EQ(0, split(self->vm));
+	ASSERT_EQ(0, split(self->bare.vm));
 	entry = msi(max - 1);
-	EXPECT_EQ(0, set_routes(self->vm, 0, 1, &entry, NULL));
+	EXPECT_EQ(0, set_routes(self->bare.vm, 0, 1, &entry, NULL));
 	entry = msi(max);
-	EXPECT_EQ(-EINVAL, set_routes(self->vm, 0, 1, &entry, NULL));
+	EXPECT_EQ(-EINVAL, set_routes(self->bare.vm, 0, 1, &entry, NULL));
 	entry = msi(UINT32_MAX);
-	EXPECT_EQ(-EINVAL, set_routes(self->vm, 0, 1, &entry, NULL));
+	EXPECT_EQ(-EINVAL, set_routes(self->bare.vm, 0, 1, &entry, NULL));
 	entry = msi(GSI);
-	EXPECT_EQ(-EINVAL, set_routes(self->vm, 0, max + 1, &entry, NULL));
-	EXPECT_EQ(-EINVAL, set_routes(self->vm, 1, 1, &entry, NULL));
+	EXPECT_EQ(-EINVAL, set_routes(self->bare.vm, 0, max + 1, &entry, NULL));
+	EXPECT_EQ(-EINVAL, set_routes(self->bare.vm, 1, 1, &entry, NULL));
 	entry.flags = 1u << 31;
-	EXPECT_EQ(-EINVAL, set_routes(self->vm, 0, 1, &entry, NULL));
+	EXPECT_EQ(-EINVAL, set_routes(self->bare.vm, 0, 1, &entry, NULL));
 	entry = msi(GSI);
 	entry.type = 1000;
-	EXPECT_EQ(-EINVAL, set_routes(self->vm, 0, 1, &entry, NULL));
+	EXPECT_EQ(-EINVAL, set_routes(self->bare.vm, 0, 1, &entry, NULL));
 	/* an irqfd may be of a GSI that has no route, nor can have one */
-	EXPECT_EQ(0, ask(self->vm, self->fd, max, 0, 0));
+	EXPECT_EQ(0, ask(self->bare.vm, self->fd, max, 0, 0));
 }
 
 TEST_F(request, a_gsi_is_one_message_or_one_pin_of_each_chip)
@@ -186,17 +185,17 @@ TEST_F(request, a_gsi_is_one_message_or_one_pin_of_each_chip)
 	struct kvm_irq_routing_entry other = pin(GSI, KVM_IRQCHIP_IOAPIC, 4);
 	struct kvm_irq_routing_entry pic = pin(GSI, KVM_IRQCHIP_PIC_MASTER, 3);
 
-	ASSERT_EQ(0, ioctl(self->vm, KVM_CREATE_IRQCHIP, 0));
-	EXPECT_EQ(-EINVAL, set_routes(self->vm, 0, 2, &message, &message));
-	EXPECT_EQ(-EINVAL, set_routes(self->vm, 0, 2, &message, &ioapic));
-	EXPECT_EQ(-EINVAL, set_routes(self->vm, 0, 2, &ioapic, &other));
-	EXPECT_EQ(0, set_routes(self->vm, 0, 2, &ioapic, &pic));
+	ASSERT_EQ(0, ioctl(self->bare.vm, KVM_CREATE_IRQCHIP, 0));
+	EXPECT_EQ(-EINVAL, set_routes(self->bare.vm, 0, 2, &message, &message));
+	EXPECT_EQ(-EINVAL, set_routes(self->bare.vm, 0, 2, &message, &ioapic));
+	EXPECT_EQ(-EINVAL, set_routes(self->bare.vm, 0, 2, &ioapic, &other));
+	EXPECT_EQ(0, set_routes(self->bare.vm, 0, 2, &ioapic, &pic));
 	ioapic = pin(GSI, KVM_IRQCHIP_IOAPIC, PINS);
-	EXPECT_EQ(-EINVAL, set_routes(self->vm, 0, 1, &ioapic, NULL));
+	EXPECT_EQ(-EINVAL, set_routes(self->bare.vm, 0, 1, &ioapic, NULL));
 	pic = pin(GSI, KVM_IRQCHIP_PIC_MASTER, 8);
-	EXPECT_EQ(-EINVAL, set_routes(self->vm, 0, 1, &pic, NULL));
+	EXPECT_EQ(-EINVAL, set_routes(self->bare.vm, 0, 1, &pic, NULL));
 	pic = pin(GSI, 3, 0);
-	EXPECT_EQ(-EINVAL, set_routes(self->vm, 0, 1, &pic, NULL));
+	EXPECT_EQ(-EINVAL, set_routes(self->bare.vm, 0, 1, &pic, NULL));
 }
 
 TEST_HARNESS_MAIN

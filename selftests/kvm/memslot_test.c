@@ -45,8 +45,7 @@ asm(".pushsection .rodata\n"
 
 FIXTURE(slot)
 {
-	int kvm;
-	int vm;
+	struct bare_vm bare;
 	int vcpu;
 	/* code, and data behind it */
 	uint8_t *mem;
@@ -75,7 +74,7 @@ static int set_slot(FIXTURE_DATA(slot) * self, uint32_t flags, uint64_t gpa, uin
 		.userspace_addr = (uintptr_t)self->mem + PAGE,
 	};
 
-	return ioctl(self->vm, KVM_SET_USER_MEMORY_REGION, &region) ? -errno : 0;
+	return ioctl(self->bare.vm, KVM_SET_USER_MEMORY_REGION, &region) ? -errno : 0;
 }
 
 static int set_code(FIXTURE_DATA(slot) * self)
@@ -87,7 +86,7 @@ static int set_code(FIXTURE_DATA(slot) * self)
 	};
 
 	memcpy(self->mem, counter_start, counter_end - counter_start);
-	return ioctl(self->vm, KVM_SET_USER_MEMORY_REGION, &region) ? -errno : 0;
+	return ioctl(self->bare.vm, KVM_SET_USER_MEMORY_REGION, &region) ? -errno : 0;
 }
 
 static int set_entry(int vcpu)
@@ -146,18 +145,16 @@ FIXTURE_SETUP(slot)
 {
 	REQUIRE_KVM();
 	memset(self, 0, sizeof(*self));
-	self->kvm = open(KVM_PATH, O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, self->kvm);
-	self->vm = ioctl(self->kvm, KVM_CREATE_VM, 0);
-	ASSERT_LE(0, self->vm);
+	bare_vm_open(&self->bare);
+	ASSERT_LE(0, self->bare.vm);
 	self->exit_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	self->mem = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->mem);
 	ASSERT_EQ(0, set_code(self));
 	ASSERT_EQ(0, set_slot(self, 0, DATA_GPA, PAGE));
-	self->vcpu = ioctl(self->vm, KVM_CREATE_VCPU, 0);
+	self->vcpu = ioctl(self->bare.vm, KVM_CREATE_VCPU, 0);
 	ASSERT_LE(0, self->vcpu);
-	self->run_size = ioctl(self->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	self->run_size = ioctl(self->bare.kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	self->run = mmap(NULL, self->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, self->vcpu, 0);
 	ASSERT_NE(MAP_FAILED, self->run);
 	ASSERT_EQ(0, set_entry(self->vcpu));
@@ -177,8 +174,7 @@ FIXTURE_TEARDOWN(slot)
 	munmap(self->mem, 2 * PAGE);
 	close(self->exit_fd);
 	close(self->vcpu);
-	close(self->vm);
-	close(self->kvm);
+	bare_vm_close(&self->bare);
 }
 
 /* There is nothing else to wait on: the guest writes memory, and no more. */
@@ -257,7 +253,7 @@ TEST_F(slot, memory_that_is_moved_is_gone_from_where_it_was)
 
 TEST_F(slot, memory_that_is_read_only_is_not_written)
 {
-	if (ioctl(self->vm, KVM_CHECK_EXTENSION, KVM_CAP_READONLY_MEM) <= 0)
+	if (ioctl(self->bare.vm, KVM_CHECK_EXTENSION, KVM_CAP_READONLY_MEM) <= 0)
 		SKIP(return, "needs KVM_CAP_READONLY_MEM, which this kernel's KVM has not");
 	ASSERT_TRUE(wait_stored(self, 0));
 	/* a slot is not made so while it is there */
