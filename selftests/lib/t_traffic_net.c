@@ -1,82 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <linux/vhost.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 
-#include <vringlab/fd.h>
-#include <vringlab/link.h>
-
+#include "t_tap.h"
 #include "t_traffic.h"
 #include "t_vhost.h"
 
 #define RX 0u
 #define TX 1u
 #define FRAME_BYTES 128u
-/* Of no protocol that the kernel would answer. */
-#define PROTOCOL 0x88b5
 
 /**
  * struct net - vhost-net over a tap
  * @vhost:	Device.
- * @tap:	The tap's only queue.
- * @socket:	What is sent here comes out of the tap.
- * @to:		The tap as an interface.
+ * @tap:	Tap.
  */
 struct net {
 	struct t_vhost vhost;
-	int tap;
-	int socket;
-	struct sockaddr_ll to;
+	struct t_tap tap;
 };
 
 static const uint8_t frame[FRAME_BYTES] = {
-	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, PROTOCOL >> 8, PROTOCOL & 0xff,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	2,
+	0,
+	0,
+	0,
+	0,
+	1,
+	T_TAP_PROTOCOL >> 8,
+	T_TAP_PROTOCOL & 0xff,
 };
-
-static int open_tap(struct net *n, struct vl_err *err)
-{
-	char name[IFNAMSIZ] = "vltorture%d";
-	struct rtnl *rtnl;
-	int ret;
-
-	ret = tap_open(name, &n->tap, 1, err);
-	if (ret)
-		return ret;
-	ret = rtnl_open(&rtnl, err);
-	if (ret)
-		return ret;
-	ret = rtnl_link_set_up(rtnl, name, true, err);
-	rtnl_close(rtnl);
-	if (ret)
-		return ret;
-	n->socket = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	if (n->socket < 0)
-		return vl_err_set(err, -errno, "packet socket: %s", strerror(errno));
-	n->to = (struct sockaddr_ll){
-		.sll_family = AF_PACKET,
-		.sll_protocol = htons(PROTOCOL),
-		.sll_ifindex = (int)if_nametoindex(name),
-		.sll_halen = ETH_ALEN,
-	};
-	return 0;
-}
 
 static int set_backends(struct net *n, struct vl_err *err)
 {
 	unsigned int i;
 
 	for (i = 0; i < T_TRAFFIC_QUEUES; i++) {
-		struct vhost_vring_file backend = { .index = i, .fd = n->tap };
+		struct vhost_vring_file backend = { .index = i, .fd = n->tap.fds[0] };
 
 		if (ioctl(n->vhost.fd, VHOST_NET_SET_BACKEND, &backend))
 			return vl_err_set(err, -errno, "VHOST_NET_SET_BACKEND: %s",
@@ -94,12 +67,12 @@ static int net_open(struct t_traffic *t)
 	if (!n)
 		return -ENOMEM;
 	t->state = n;
-	n->tap = -1;
-	n->socket = -1;
 	n->vhost.fd = -1;
-	ret = open_tap(n, &t->err);
-	if (ret)
+	ret = t_tap_open(&n->tap, 1);
+	if (ret) {
+		t->err = n->tap.err;
 		return ret;
+	}
 	ret = t_vhost_open(&n->vhost, "/dev/vhost-net", UINT64_C(1) << VIRTIO_F_VERSION_1);
 	if (!ret)
 		ret = t_vhost_start(&n->vhost, T_TRAFFIC_QUEUES);
@@ -138,7 +111,7 @@ static int receive(struct net *n)
 	uint32_t len;
 	int ret;
 
-	if (sendto(n->socket, frame, FRAME_BYTES, 0, (struct sockaddr *)&n->to, sizeof(n->to)) < 0)
+	if (send(n->tap.sock, frame, FRAME_BYTES, 0) < 0)
 		return -errno;
 	do {
 		buf = t_vhost_buf(&n->vhost, RX);
@@ -172,8 +145,7 @@ static void net_close(struct t_traffic *t)
 	if (!n)
 		return;
 	t_vhost_close(&n->vhost);
-	vl_fd_close(&n->socket);
-	vl_fd_close(&n->tap);
+	t_tap_close(&n->tap);
 	free(n);
 }
 

@@ -209,13 +209,18 @@ int t_vhost_kick(struct t_vhost *v, unsigned int queue)
 int t_vhost_exchange(struct t_vhost *v, unsigned int queue, uint32_t len, bool in,
 		     uint32_t *written)
 {
-	struct t_vhost_queue *q = &v->queues[queue];
 	int ret = t_vhost_add(v, queue, len, in);
 
 	if (ret >= 0)
 		ret = t_vhost_kick(v, queue);
-	if (ret)
-		return ret;
+	return ret ? ret : t_vhost_take(v, queue, written);
+}
+
+int t_vhost_take(struct t_vhost *v, unsigned int queue, uint32_t *written)
+{
+	struct t_vhost_queue *q = &v->queues[queue];
+	int ret;
+
 	while ((ret = vring_drv_get(&q->drv, written)) == -EAGAIN) {
 		ret = t_poll_until(q->call, T_DEADLINE_MS);
 		if (ret)

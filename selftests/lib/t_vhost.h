@@ -145,6 +145,9 @@ int t_vhost_kick(struct t_vhost *v, unsigned int queue);
 int t_vhost_exchange(struct t_vhost *v, unsigned int queue, uint32_t len, bool in,
 		     uint32_t *written);
 
+/** t_vhost_take() - Wait until the next buffer is used. As t_vhost_exchange(). */
+int t_vhost_take(struct t_vhost *v, unsigned int queue, uint32_t *written);
+
 /** t_vhost_wants_kick() - The device waits for a kick: it has done all there is. */
 bool t_vhost_wants_kick(struct t_vhost *v, unsigned int queue);
 

@@ -58,21 +58,13 @@ int t_vnet_give(struct t_vhost *v, unsigned int nr)
 
 int t_vnet_expect(struct t_vhost *v, uint32_t len, uint32_t number)
 {
-	struct t_vhost_queue *q = &v->queues[T_VNET_RX];
+	const struct t_vhost_queue *q = &v->queues[T_VNET_RX];
 	const uint8_t *buf = q->bufs + q->used % T_VHOST_NUM * T_VHOST_BUF;
 	uint32_t written;
-	int ret;
+	int ret = t_vhost_take(v, T_VNET_RX, &written);
 
-	while ((ret = vring_drv_get(&q->drv, &written)) == -EAGAIN) {
-		ret = t_poll_until(q->call, T_DEADLINE_MS);
-		if (ret)
-			return ret;
-		/* Before the ring is looked at again: what comes later calls again. */
-		t_vhost_calls(v, T_VNET_RX);
-	}
-	if (ret < 0)
+	if (ret)
 		return ret;
-	q->used++;
 	return written == T_VNET_HDR + len && t_tap_is_frame(buf + T_VNET_HDR, len, number) ?
 		       0 :
 		       -EBADMSG;

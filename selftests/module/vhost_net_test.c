@@ -3,28 +3,20 @@
  * vhost-net at work, in known numbers, against what the module counts: for equality,
  * each of them. The driver is this program, the other side of the device a tap.
  */
-#include <arpa/inet.h>
-#include <linux/if_packet.h>
 #include <linux/kvm.h>
 #include <linux/vhost.h>
 #include <linux/virtio_net.h>
-#include <net/ethernet.h>
-#include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#include <vringlab/link.h>
-
+#include "t_tap.h"
 #include "vhost.h"
 
 #define RX 0
 #define TX 1
 #define HEADER sizeof(struct virtio_net_hdr_v1)
 #define FRAME 64
-/* For local experiments: nobody answers to it. */
-#define PROTOCOL 0x88b5
-
 #define ROUNDS 40
 /* More than vhost-net handles without giving others their turn, VHOST_NET_PKT_WEIGHT. */
 #define MANY 300
@@ -40,53 +32,17 @@ FIXTURE(net) {
 	struct t_stats s;
 	struct t_stats base[2];
 	struct vl_err err;
-	char name[IFNAMSIZ];
-	int tap;
-	int sock;
+	struct t_tap tap;
 };
 
 /* clang-format on */
-
-static void write_sysctl(const char *interface, const char *name)
-{
-	char path[128];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/%s", interface, name);
-	f = fopen(path, "we");
-	if (!f)
-		return;
-	fputs("1", f);
-	fclose(f);
-}
-
-/* A tap on which nobody says anything by himself. */
-static void open_tap(struct __test_metadata *_metadata, FIXTURE_DATA(net) * self)
-{
-	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_protocol = htons(PROTOCOL) };
-	struct rtnl *rtnl;
-
-	strcpy(self->name, "vlnet%d");
-	ASSERT_EQ(0, tap_open(self->name, &self->tap, 1, &self->err))
-	{
-		TH_LOG("%s", self->err.msg);
-	}
-	write_sysctl(self->name, "disable_ipv6");
-	ASSERT_EQ(0, rtnl_open(&rtnl, &self->err));
-	ASSERT_EQ(0, rtnl_link_set_up(rtnl, self->name, true, &self->err));
-	rtnl_close(rtnl);
-	self->sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	ASSERT_LE(0, self->sock);
-	to.sll_ifindex = if_nametoindex(self->name);
-	ASSERT_EQ(0, bind(self->sock, (struct sockaddr *)&to, sizeof(to)));
-}
 
 static void fill_frame(uint8_t *frame)
 {
 	memset(frame, 0, FRAME);
 	memcpy(frame, "\x02\0\0\0\0\1\x02\0\0\0\0\2", 12);
-	frame[12] = PROTOCOL >> 8;
-	frame[13] = PROTOCOL & 0xff;
+	frame[12] = T_TAP_PROTOCOL >> 8;
+	frame[13] = T_TAP_PROTOCOL & 0xff;
 }
 
 static void open_device(struct __test_metadata *_metadata, FIXTURE_DATA(net) * self,
@@ -156,7 +112,7 @@ static bool has_woken(FIXTURE_DATA(net) * self, uint64_t times)
 static void begin(struct __test_metadata *_metadata, FIXTURE_DATA(net) * self)
 {
 	wait_ready(_metadata, self);
-	set_backend(_metadata, self, self->tap);
+	set_backend(_metadata, self, self->tap.fds[0]);
 	ASSERT_EQ(0, t_vhost_kick(&self->v, TX));
 	ASSERT_TRUE(EVENTUALLY(has_woken(self, 1) && t_vhost_wants_kick(&self->v, TX)));
 	for (unsigned int i = RX; i <= TX; i++)
@@ -173,22 +129,22 @@ static void start(struct __test_metadata *_metadata, FIXTURE_DATA(net) * self, u
 
 FIXTURE_SETUP(net)
 {
-	self->tap = -1;
-	self->sock = -1;
 	OPEN_OR_SKIP(&self->g);
 	t_kmod_modprobe("vhost_net");
 	t_kmod_modprobe("tun");
 	if (access("/dev/vhost-net", R_OK | W_OK))
 		SKIP(return, "needs /dev/vhost-net: load vhost_net");
-	open_tap(_metadata, self);
+	ASSERT_EQ(0, t_tap_open(&self->tap, 1))
+	{
+		TH_LOG("%s", self->tap.err.msg);
+	}
 }
 
 FIXTURE_TEARDOWN(net)
 {
 	EXPECT_EQ(0u, self->g.leak);
 	t_vhost_close(&self->v);
-	close(self->tap);
-	close(self->sock);
+	t_tap_close(&self->tap);
 	t_genl_close(&self->g);
 }
 
@@ -391,7 +347,7 @@ static void send_frames(struct __test_metadata *_metadata, FIXTURE_DATA(net) * s
 
 	fill_frame(frame);
 	for (unsigned int i = 0; i < nr; i++)
-		ASSERT_EQ(FRAME, send(self->sock, frame, FRAME, 0));
+		ASSERT_EQ(FRAME, send(self->tap.sock, frame, FRAME, 0));
 }
 
 TEST_F_TIMEOUT(net, receiving_takes_and_uses_as_many_as_there_are_frames, SLOW)
@@ -544,7 +500,7 @@ TEST_F_TIMEOUT(net, another_ring_of_the_same_device_counts_on, SLOW)
 	ASSERT_EQ(0, t_vhost_ring(&self->v, TX));
 	stats(_metadata, self, TX);
 	EXPECT_EQ((uint64_t)ROUNDS, T_CNT(&self->s, TAKEN));
-	set_backend(_metadata, self, self->tap);
+	set_backend(_metadata, self, self->tap.fds[0]);
 	stats(_metadata, self, TX);
 	EXPECT_EQ((uint64_t)ROUNDS, T_CNT(&self->s, USED));
 	self->v.queues[TX].used = 0;
@@ -574,7 +530,7 @@ static void work_until_found(struct __test_metadata *_metadata, FIXTURE_DATA(net
 TEST_F_TIMEOUT(net, a_device_from_before_is_found_at_its_first_hit, SLOW)
 {
 	open_device(_metadata, self, 0);
-	set_backend(_metadata, self, self->tap);
+	set_backend(_metadata, self, self->tap.fds[0]);
 	send_one_by_one(_metadata, self, 3, false);
 
 	discover(_metadata, self);
@@ -601,7 +557,7 @@ TEST_F_TIMEOUT(net, a_device_from_before_is_found_at_its_first_hit, SLOW)
 TEST_F_TIMEOUT(net, a_device_that_works_is_found_again_when_discovery_begins_again, SLOW)
 {
 	open_device(_metadata, self, 0);
-	set_backend(_metadata, self, self->tap);
+	set_backend(_metadata, self, self->tap.fds[0]);
 	for (int i = 0; i < 2; i++) {
 		discover(_metadata, self);
 		work_until_found(_metadata, self);
@@ -620,7 +576,7 @@ TEST_F_TIMEOUT(net, without_a_layout_its_own_work_is_not_seen, SLOW)
 	ASSERT_EQ(0, t_discover_set(&self->g, true, false));
 	open_device(_metadata, self, 0);
 	wait_ready(_metadata, self);
-	set_backend(_metadata, self, self->tap);
+	set_backend(_metadata, self, self->tap.fds[0]);
 	send_one_by_one(_metadata, self, ROUNDS, false);
 	ASSERT_TRUE(EVENTUALLY(!t_stats_get(&self->g, self->vring[TX].id, &self->s) &&
 			       T_CNT(&self->s, CALLS_VHOST) == ROUNDS));
