@@ -135,7 +135,7 @@ static int ask_zone(int vm, unsigned long request, uint64_t addr)
 }
 
 /* virt/kvm/kvm_main.c: a bus has NR_IOBUS_DEVS devices, its ioeventfds not counted. */
-TEST_F(request, a_bus_that_is_full_takes_none_and_they_fill_none)
+TEST_F_TIMEOUT(request, a_bus_that_is_full_takes_none_and_they_fill_none, SLOW)
 {
 	const unsigned int many = 4096;
 	unsigned int zones = 0;

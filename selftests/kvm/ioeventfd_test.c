@@ -473,7 +473,7 @@ static void *writer(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(io, attaching_under_load_loses_nothing_and_doubles_nothing, 120)
+TEST_F_TIMEOUT(io, attaching_under_load_loses_nothing_and_doubles_nothing, SLOW)
 {
 	struct vmm_ioeventfd io = any_value(self, 0, 4);
 	struct vmm_ioeventfd other = any_value(self, 4, 4);

@@ -322,7 +322,7 @@ static void *route(void *arg)
 
 #define ROUNDS 100u
 
-TEST_F_TIMEOUT(irqfd, routes_that_change_lose_nothing_and_double_nothing, 120)
+TEST_F_TIMEOUT(irqfd, routes_that_change_lose_nothing_and_double_nothing, SLOW)
 {
 	struct router r = { .self = self };
 	unsigned int nr = 0;

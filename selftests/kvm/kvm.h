@@ -13,6 +13,9 @@
 
 #define KVM_PATH "/dev/kvm"
 
+/* Emulated processors take their time, and real-time kernels longer. */
+#define SLOW 120
+
 /* First thing in a test or fixture set-up that needs KVM. */
 #define REQUIRE_KVM()                                                                \
 	do {                                                                         \

@@ -155,7 +155,7 @@ static void live(void *ctx, int res)
 		loop_timer(life->v->loop, 100000, live, life, &life->timer);
 }
 
-TEST_F_TIMEOUT(threads, vcpus_and_the_loop_do_not_wait_for_each_other_for_ever, 120)
+TEST_F_TIMEOUT(threads, vcpus_and_the_loop_do_not_wait_for_each_other_for_ever, SLOW)
 {
 	struct backend_life life = { .v = &self->v };
 	struct vcpu vcpus[THREADS];

@@ -207,12 +207,10 @@ TEST_F_TIMEOUT(cve, 2026_74580_a_ring_that_moves_is_translated_anew, SLOW)
 }
 
 /* Of what was read, all but what a miss says. */
-static bool has_remains(uint8_t bytes[sizeof(struct vhost_msg)], uint64_t iova)
+static bool has_remains(uint8_t bytes[sizeof(struct vhost_msg)])
 {
 	struct vhost_msg *msg = (void *)bytes;
 
-	if (msg->iotlb.iova != iova || msg->iotlb.type != VHOST_IOTLB_MISS)
-		return true;
 	msg->type = 0;
 	msg->iotlb.iova = 0;
 	msg->iotlb.perm = 0;
@@ -229,8 +227,9 @@ TEST_F_TIMEOUT(cve, 2018_1118_and_2024_0340_messages_have_no_remains_of_the_kern
 	struct net *n = &self->net;
 	uint64_t v2 = BIT(VHOST_BACKEND_F_IOTLB_MSG_V2);
 	uint8_t bytes[sizeof(struct vhost_msg)] __attribute__((aligned(8)));
+	const struct vhost_msg *msg = (void *)bytes;
 	unsigned int remains = 0;
-	uint64_t desc;
+	uint64_t desc, page;
 
 	net_open(_metadata, n, BIT(VIRTIO_F_ACCESS_PLATFORM));
 	desc = (uintptr_t)n->v.queues[TX].layout.desc;
@@ -249,10 +248,14 @@ TEST_F_TIMEOUT(cve, 2018_1118_and_2024_0340_messages_have_no_remains_of_the_kern
 		ASSERT_EQ(0, t_poll_until(n->v.fd, T_DEADLINE_MS));
 		memset(bytes, 0, sizeof(bytes));
 		ASSERT_LT(0, read(n->v.fd, bytes, sizeof(bytes)));
-		remains += has_remains(bytes, desc);
+		ASSERT_EQ(VHOST_IOTLB_MISS, msg->iotlb.type);
+		/* on its way while they could be translated, a worker misses what is behind them */
+		ASSERT_GT(T_VHOST_RINGS_BYTES, msg->iotlb.iova - desc);
+		page = msg->iotlb.iova & ~4095ull;
+		remains += has_remains(bytes);
 		/* newer kernels do not ask twice for what is still missing */
-		ASSERT_EQ(0, map(&n->v, desc, (void *)desc, 4096));
-		ASSERT_EQ(0, unmap(&n->v, desc, 4096));
+		ASSERT_EQ(0, map(&n->v, page, (void *)page, 4096));
+		ASSERT_EQ(0, unmap(&n->v, page, 4096));
 	}
 	EXPECT_EQ(0u, remains)
 	{
