@@ -7,15 +7,22 @@
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
 #include <linux/if_tun.h>
 
 #include <vringlab/err.h>
 #include <vringlab/link.h>
+#include <vringlab/loop.h>
 
 #include "kselftest_harness.h"
+#include "t.h"
 #include "t_fds.h"
 
 static const uint8_t mac[6] = { 0x02, 0, 0, 0x12, 0x34, 0x56 };
@@ -178,6 +185,99 @@ TEST_F(rtnl, addresses_of_both_families)
 	ASSERT_EQ(0, rtnl_addr_add(self->rtnl, "a0", &v6, &self->err)) TH_LOG("%s", self->err.msg);
 	EXPECT_TRUE(has_addr("a0", AF_INET6, v6.bytes));
 	EXPECT_EQ(-ENODEV, rtnl_addr_add(self->rtnl, "nothing0", &v4, &self->err));
+}
+
+/* A tap that is there before and after: down, with an MTU of 1500. */
+static bool make_tap(struct vl_err *err)
+{
+	char name[IFNAMSIZ] = "t0";
+	int fd;
+
+	if (tap_open(name, &fd, 1, err))
+		return false;
+	if (ioctl(fd, TUNSETPERSIST, 1))
+		return false;
+	close(fd);
+	return true;
+}
+
+static bool as_it_was(struct rtnl *rtnl)
+{
+	struct rtnl_link link;
+
+	return !rtnl_link_get(rtnl, "t0", &link, NULL) && link.mtu == 1500 &&
+	       !(link.flags & IFF_UP);
+}
+
+/* In a process of its own, which tells when it is done, and then does as it is told. */
+static pid_t set_up_tap(int *ready_fd, bool drops)
+{
+	static const struct tap_setup setup = { .address = "192.0.2.1/24", .mtu = 1400 };
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { 0 };
+	char name[IFNAMSIZ] = "t0";
+	struct tap_undo undo;
+	int fds[2], tap;
+	pid_t pid;
+
+	if (pipe(fds))
+		return -1;
+	pid = fork();
+	*ready_fd = fds[0];
+	if (pid) {
+		close(fds[1]);
+		return pid;
+	}
+	if (tap_open_set_up(name, &tap, 1, &setup, &undo, NULL) || write(fds[1], "", 1) != 1)
+		_exit(1);
+	if (!drops)
+		pause();
+	if (syscall(SYS_capset, &head, none))
+		_exit(1);
+	tap_undo(&undo);
+	_exit(0);
+}
+
+TEST_F(rtnl, a_tap_is_as_it_was_when_its_process_is_killed)
+{
+	uint64_t deadline_ns = loop_now_ns() + T_DEADLINE_MS * 1000000ull;
+	int ready_fd;
+	pid_t pid;
+	char byte;
+
+	if (!make_tap(&self->err))
+		SKIP(return, "needs taps: modprobe tun");
+	ASSERT_TRUE(as_it_was(self->rtnl));
+	pid = set_up_tap(&ready_fd, false);
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(1, read(ready_fd, &byte, 1));
+	ASSERT_EQ(0, get("t0"));
+	EXPECT_EQ(1400u, self->link.mtu);
+	EXPECT_TRUE(self->link.flags & IFF_UP);
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+	while (!as_it_was(self->rtnl) && loop_now_ns() < deadline_ns)
+		sched_yield();
+	EXPECT_TRUE(as_it_was(self->rtnl));
+	close(ready_fd);
+}
+
+TEST_F(rtnl, a_tap_is_as_it_was_when_its_process_has_lost_its_privileges)
+{
+	int ready_fd, status;
+	pid_t pid;
+	char byte;
+
+	if (!make_tap(&self->err))
+		SKIP(return, "needs taps: modprobe tun");
+	pid = set_up_tap(&ready_fd, true);
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(1, read(ready_fd, &byte, 1));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	/* at once: it has waited for it */
+	EXPECT_TRUE(as_it_was(self->rtnl));
+	close(ready_fd);
 }
 
 TEST(addresses_are_parsed)

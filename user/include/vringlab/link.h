@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sys/types.h>
+
 #include <linux/if.h>
 
 struct vl_err;
@@ -265,6 +267,8 @@ struct tap_setup {
 /**
  * struct tap_undo - What was changed
  * @rtnl:	Socket, NULL if there is nothing to undo.
+ * @keeper:	Process that undoes it when this one has ended, in whatever way.
+ * @keeper_fd:	That it waits for to be closed.
  * @name:	Of the tap.
  * @mtu:	That it has now.
  * @existed:	The tap did, and has to be as it was.
@@ -276,6 +280,8 @@ struct tap_setup {
  */
 struct tap_undo {
 	struct rtnl *rtnl;
+	pid_t keeper;
+	int keeper_fd;
 	char name[IFNAMSIZ];
 	uint32_t mtu;
 	bool existed;
@@ -296,7 +302,10 @@ struct tap_undo {
  * @undo:	Set on success only; for tap_undo().
  * @err:	What went wrong.
  *
- * Return: as tap_open() and those of rtnetlink; nothing has changed on failure.
+ * It is undone by a child process, that has no other file of this one and no part in
+ * its signals: also where this one is killed, or has given its privileges up.
+ *
+ * Return: as tap_open(), those of rtnetlink and fork(2); nothing has changed on failure.
  */
 int tap_open_set_up(char name[IFNAMSIZ], int *fds, unsigned int nr, const struct tap_setup *setup,
 		    struct tap_undo *undo, struct vl_err *err);
@@ -305,7 +314,8 @@ int tap_open_set_up(char name[IFNAMSIZ], int *fds, unsigned int nr, const struct
  * tap_undo() - Have everything as it was
  * @undo:	From tap_open_set_up(), or zeroed; is zeroed.
  *
- * As far as the privileges that are left allow. Before the tap's fds are closed.
+ * As far as the privileges of the one that set it up allow. Before the tap's fds are
+ * closed.
  */
 void tap_undo(struct tap_undo *undo);
 

@@ -53,4 +53,12 @@ int rtnl_transact(struct rtnl *rtnl, const struct rtnl_request *request, rtnl_an
 /* The index of an interface, or a negative errno. */
 int rtnl_link_index(struct rtnl *rtnl, const char *name, struct vl_err *err);
 
+struct tap_undo;
+
+/* tap_setup.c: here and now, for the process that still has the privileges */
+void tap_undo_all(const struct tap_undo *undo);
+
+/* tap_keeper.c: start the process that does it. Returns 0 or a negative errno. */
+int tap_keep(struct tap_undo *undo, struct vl_err *err);
+
 #endif /* VRINGLAB_LIB_NL_RTNL_H */

@@ -10,6 +10,8 @@
 #include <vringlab/err.h>
 #include <vringlab/link.h>
 
+#include "rtnl.h"
+
 static int make_bridge(struct tap_undo *undo, const char *name, struct vl_err *err)
 {
 	struct rtnl_link link;
@@ -96,8 +98,11 @@ int tap_open_set_up(char name[IFNAMSIZ], int *fds, unsigned int nr, const struct
 	}
 	strcpy(made.name, name);
 	ret = set_up(&made, setup, err);
+	if (!ret)
+		ret = tap_keep(&made, err);
 	if (ret) {
-		tap_undo(&made);
+		tap_undo_all(&made);
+		rtnl_close(made.rtnl);
 		close_all(fds, nr);
 		return ret;
 	}
@@ -126,15 +131,11 @@ static void undo_tap(const struct tap_undo *undo)
 		rtnl_link_set_mtu(undo->rtnl, undo->name, undo->was.mtu, NULL);
 }
 
-void tap_undo(struct tap_undo *undo)
+void tap_undo_all(const struct tap_undo *undo)
 {
-	if (!undo->rtnl)
-		return;
 	if (undo->addressed)
 		rtnl_addr_del(undo->rtnl, addressee(undo), &undo->address, NULL);
 	undo_tap(undo);
 	if (undo->bridge_made)
 		rtnl_link_del(undo->rtnl, undo->bridge, NULL);
-	rtnl_close(undo->rtnl);
-	*undo = (struct tap_undo){ 0 };
 }
