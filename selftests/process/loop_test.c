@@ -28,6 +28,8 @@
 #include "t_fds.h"
 #include "t_peer.h"
 
+#include "../../user/lib/uring/internal.h"
+
 /* A handler that remembers. */
 struct seen {
 	unsigned int nr;
@@ -916,6 +918,53 @@ TEST(a_process_can_have_63_loops_and_a_number_is_free_again_after_destroy)
 	EXPECT_EQ(0, loop_create(&loops[31], &err));
 	while (nr--)
 		loop_destroy(loops[nr]);
+}
+
+/* By a request and a registration of which the loop knows nothing. */
+static int ask(struct io_uring *ring, uint8_t operation)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+	struct io_uring_cqe *cqe;
+	bool ours;
+	int ret;
+
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_nop(sqe);
+	sqe->opcode = operation;
+	sqe->user_data = (uintptr_t)sqe;
+	io_uring_submit(ring);
+	do {
+		ret = io_uring_wait_cqe(ring, &cqe);
+		if (ret)
+			return ret;
+		ret = cqe->res;
+		ours = cqe->user_data == (uintptr_t)sqe;
+		io_uring_cqe_seen(ring, cqe);
+	} while (!ours);
+	return ret;
+}
+
+TEST(a_restricted_ring_does_what_a_loop_does_and_no_more)
+{
+	struct loop_op *op = NULL, *timer = NULL;
+	struct seen seen = { 0 }, late = { 0 };
+	struct loop *loop;
+	struct vl_err err;
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	ASSERT_EQ(0, loop_create_restricted(&loop, &err)) TH_LOG("%s", err.msg);
+	ASSERT_EQ(0, loop_poll(loop, fd, POLLIN, see, &seen, &op));
+	ASSERT_EQ(0, loop_timer(loop, 1000000, see, &late, &timer));
+	ASSERT_EQ(0, eventfd_write(fd, 1));
+	EXPECT_EQ(0, run_until(loop, &seen, 1));
+	EXPECT_EQ(0, run_until(loop, &late, 1));
+	loop_op_remove(&op);
+	EXPECT_EQ(-EACCES, ask(&loop->ring, IORING_OP_NOP));
+	EXPECT_EQ(-EACCES, ask(&loop->ring, IORING_OP_OPENAT));
+	EXPECT_EQ(-EACCES, io_uring_register_eventfd(&loop->ring, fd));
+	loop_destroy(loop);
+	close(fd);
 }
 
 TEST_HARNESS_MAIN

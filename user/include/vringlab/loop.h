@@ -52,6 +52,18 @@ struct loop_eventfd;
 int loop_create(struct loop **loop, struct vl_err *err);
 
 /**
+ * loop_create_restricted() - Set up a ring that can do no more than a loop does
+ * @loop:	Set on success only.
+ * @err:	What went wrong, and the cure; may be NULL.
+ *
+ * The kernel refuses whatever else is asked of it: a seccomp filter does not see what a
+ * ring is asked for.
+ *
+ * Return: as loop_create().
+ */
+int loop_create_restricted(struct loop **loop, struct vl_err *err);
+
+/**
  * loop_destroy() - Cancel everything and free the loop
  * @loop:	Loop; NULL is allowed.
  *

@@ -185,4 +185,7 @@ void loop_file_prepare(struct io_uring_sqe *sqe, int file);
 /* signals.c */
 void loop_signals_exit(struct loop *loop);
 
+/* restrict.c: of a ring that is disabled, which it enables. Returns 0 or a negative errno. */
+int loop_restrict(struct loop *loop);
+
 #endif /* URING_INTERNAL_H */

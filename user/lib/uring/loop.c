@@ -50,7 +50,7 @@ uint64_t loop_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static int setup_ring(struct loop *loop)
+static int setup_ring(struct loop *loop, bool restricted)
 {
 	/* from the cheapest kernel has to offer to what every kernel has */
 	static const unsigned int attempts[] = {
@@ -67,7 +67,8 @@ static int setup_ring(struct loop *loop)
 
 	for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
 		params = (struct io_uring_params){
-			.flags = attempts[i] | IORING_SETUP_CQSIZE,
+			.flags = attempts[i] | IORING_SETUP_CQSIZE |
+				 (restricted ? IORING_SETUP_R_DISABLED : 0),
 			.cq_entries = LOOP_CQ_ENTRIES,
 		};
 		ret = io_uring_queue_init_params(LOOP_SQ_ENTRIES, &loop->ring, &params);
@@ -80,6 +81,11 @@ static int setup_ring(struct loop *loop)
 	if (!(params.features & IORING_FEAT_RSRC_TAGS)) {
 		io_uring_queue_exit(&loop->ring);
 		return -ENOSYS;
+	}
+	ret = restricted ? loop_restrict(loop) : 0;
+	if (ret) {
+		io_uring_queue_exit(&loop->ring);
+		return ret;
 	}
 	loop->cq_mask = params.cq_entries - 1;
 	loop->facts.single_issuer = params.flags & IORING_SETUP_SINGLE_ISSUER;
@@ -108,7 +114,7 @@ static int setup_error(struct vl_err *err, int code)
 	return vl_err_set(err, code, "cannot set up io_uring: %s", vl_strerror(code));
 }
 
-int loop_create(struct loop **loop, struct vl_err *err)
+static int create(struct loop **loop, bool restricted, struct vl_err *err)
 {
 	struct loop *l = calloc(1, sizeof(*l));
 	int ret;
@@ -123,7 +129,7 @@ int loop_create(struct loop **loop, struct vl_err *err)
 		vl_err_set(err, ret, "cannot create an event loop: this process has 63 already");
 		goto out_free;
 	}
-	ret = setup_ring(l);
+	ret = setup_ring(l, restricted);
 	if (ret) {
 		setup_error(err, ret);
 		goto out_id;
@@ -137,6 +143,16 @@ out_id:
 out_free:
 	free(l);
 	return ret;
+}
+
+int loop_create(struct loop **loop, struct vl_err *err)
+{
+	return create(loop, false, err);
+}
+
+int loop_create_restricted(struct loop **loop, struct vl_err *err)
+{
+	return create(loop, true, err);
 }
 
 void loop_destroy(struct loop *loop)
