@@ -34,8 +34,8 @@ TEST_GEN_PROGS := $(patsubst %.c,%,$(sort $(wildcard *_test.c)))
 # Custom, because lib.mk would run the source folder's copy.
 TEST_CUSTOM_PROGS := $(addprefix $(OUTPUT)/,$(sort $(wildcard *_test.sh)))
 
-user_libs := $(foreach l,backend virtio machine boot vmm device nl vhost_user uring vring util, \
-	$(abs_o)/user/lib/libvl_$(l).a)
+user_libs := $(foreach l,backend virtio machine boot vmm device nl vhost_user uring vring sandbox \
+	util,$(abs_o)/user/lib/libvl_$(l).a)
 test_lib := $(OUTPUT)/libt.a
 test_lib_objs := $(patsubst $(selftests_dir)/lib/%.c,$(OUTPUT)/lib-%.o, \
 	$(sort $(wildcard $(selftests_dir)/lib/*.c)))

@@ -63,6 +63,7 @@ FIXTURE_SETUP(cost)
 		TH_LOG("%s", self->err.msg);
 	}
 	self->created = true;
+	ASSERT_EQ(0, vmm_cost_start(&self->cost, &self->err));
 	self->io.bus = self->cost.micro.vm;
 }
 
@@ -147,6 +148,7 @@ FIXTURE_SETUP(storm)
 	REQUIRE_KVM();
 	ASSERT_EQ(0, vmm_storm_create(&self->storm, &config, &self->err));
 	self->created = true;
+	ASSERT_EQ(0, vmm_storm_start(&self->storm, &self->err));
 }
 
 FIXTURE_TEARDOWN(storm)

@@ -52,6 +52,7 @@ FIXTURE_SETUP(storm)
 		TH_LOG("%s", self->err.msg);
 	}
 	self->created = true;
+	ASSERT_EQ(0, vmm_storm_start(&self->storm, &self->err));
 	for (unsigned int i = 0; i < variant->config.nr; i++) {
 		struct t_vring *v = &self->v[i];
 

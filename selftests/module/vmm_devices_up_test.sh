@@ -35,6 +35,10 @@ drivers=(virtio_pci virtio_mmio virtio_net virtio_blk vmw_vsock_virtio_transport
 modprobe -na "${drivers[@]}" 2>/dev/null ||
 	skip_all "this kernel has no drivers for the guest: use a distribution's"
 
+# What is in /tmp may be in memory, which the VMM reads in another way.
+disk0=$(mktemp /var/tmp/vringlab-disk.XXXXXX)
+trap 'rm -f "$disk0"; finish' EXIT
+
 hash_of()
 {
 	sha256sum | cut -d ' ' -f 1
@@ -42,7 +46,7 @@ hash_of()
 
 make_disks()
 {
-	head -c "$disk_bytes" /dev/urandom >"$tmp/disk0" &&
+	head -c "$disk_bytes" /dev/urandom >"$disk0" &&
 		head -c "$disk_bytes" /dev/urandom >"$tmp/disk1" && : >"$tmp/port"
 }
 
@@ -59,7 +63,7 @@ start()
 {
 	start_guest "$kernel" \
 		--device "net,tap=vlvmm,mac=$mac,address=$host/24" --device "vsock,cid=$cid" \
-		--device "blk,file=$tmp/disk0,transport=$1" \
+		--device "blk,file=$disk0,transport=$1" \
 		--device "blk,socket=$tmp/socket,transport=$1" \
 		--device "rng,transport=$1" --device "console,output=$tmp/port,transport=$1"
 }
@@ -84,8 +88,8 @@ downloads()
 {
 	"$busybox" httpd -f -p "$host:80" -h "$tmp" &
 	server=$!
-	eventually tell "wget -q -O /tmp/got http://$host/disk0" &&
-		says 'sha256sum </tmp/got' -- "$(sha256sum <"$tmp/disk0")"
+	eventually tell "wget -q -O /tmp/got http://$host/disk1" &&
+		says 'sha256sum </tmp/got' -- "$(sha256sum <"$tmp/disk1")"
 	set -- $?
 	kill "$server"
 	return "$1"
@@ -182,8 +186,8 @@ check "it has drivers for all of them" has_drivers 6
 check "vhost-net: the host answers" pings
 check "vhost-net: what is loaded is what the host has" downloads
 check "the module has counted the guest's interrupts" eventually agrees
-check "blk in the VMM: what is read is what the host has" is_read vda "$tmp/disk0"
-check "blk in the VMM: what is written is there" is_written vda "$tmp/disk0"
+check "blk in the VMM: what is read is what the host has" is_read vda "$disk0"
+check "blk in the VMM: what is written is there" is_written vda "$disk0"
 check "vhost-user-blk: what is read is what the host has" is_read vdb "$tmp/disk1"
 check "vhost-user-blk: what is written is there" is_written vdb "$tmp/disk1"
 check "vhost-vsock: the guest answers" vsock_answers
@@ -199,8 +203,8 @@ wait "$back_end"
 start_back_end
 check "a guest boots with devices on virtio-mmio" start mmio
 check "it has drivers for all of them, too" has_drivers 6
-check "blk in the VMM by MMIO: read" is_read vda "$tmp/disk0"
-check "blk in the VMM by MMIO: written" is_written vda "$tmp/disk0"
+check "blk in the VMM by MMIO: read" is_read vda "$disk0"
+check "blk in the VMM by MMIO: written" is_written vda "$disk0"
 check "vhost-user-blk by MMIO: read" is_read vdb "$tmp/disk1"
 check "vhost-user-blk by MMIO: written" is_written vdb "$tmp/disk1"
 check "rng by MMIO gives bytes" gives_bytes

@@ -64,8 +64,8 @@ help_states_each_option()
 	run "$vringlab" vmm --help
 	[ "$status" -eq 0 ] || return 1
 	for option in append count cpus depth device doorbell dump-regs eventfds explain guest \
-		help house-keeping initrd irqchip json kernel kvm memory pages pin priority \
-		queue-size reconnect size socket timeout wait; do
+		help house-keeping initrd irqchip json kernel kvm memory no-sandbox pages pin \
+		priority queue-size reconnect size socket timeout wait; do
 		grep -q -- "^  --$option " "$tmp/out" || return 1
 	done
 }
@@ -123,6 +123,30 @@ not_this_cpu()
 		grep -qF "may not run on CPU ${cpus[1]}, but on ${cpus[0]}" "$tmp/err"
 }
 
+# Where seccomp(2) is not known: by an older call that it has replaced.
+without_seccomp()
+{
+	cat >"$tmp/without.py" <<-'END'
+		import ctypes, os, struct, sys
+		LD_NR, JEQ, RET = 0x20, 0x15, 0x06
+		SECCOMP, ERRNO, ENOSYS, ALLOW = 317, 0x50000, 38, 0x7fff0000
+		code = b"".join(struct.pack("HBBI", *insn) for insn in (
+		    (LD_NR, 0, 0, 0), (JEQ, 0, 1, SECCOMP),
+		    (RET, 0, 0, ERRNO | ENOSYS), (RET, 0, 0, ALLOW)))
+		insns = ctypes.create_string_buffer(code)
+		prog = struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(insns))
+		libc = ctypes.CDLL(None, use_errno=True)
+		if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, prog, 0, 0):
+		    sys.exit(os.strerror(ctypes.get_errno()))
+		os.execv(sys.argv[1], sys.argv[1:])
+	END
+	unsupported python3 "$tmp/without.py" "$vringlab" vmm --guest hello --kvm "$tmp/no-kvm" -- \
+		"no seccomp filters" "CONFIG_SECCOMP_FILTER" "--no-sandbox" || return
+	# then it is KVM that is missing
+	unsupported python3 "$tmp/without.py" "$vringlab" vmm --guest hello --no-sandbox \
+		--kvm "$tmp/no-kvm" -- "$tmp/no-kvm"
+}
+
 # unprivileged TEXT ARGUMENT...: without CAP_SYS_NICE
 unprivileged()
 {
@@ -141,7 +165,7 @@ more_than_the_host_has()
 }
 
 ktap_print_header
-ktap_set_plan 66
+ktap_set_plan 67
 
 check "help states each option" help_states_each_option
 check "a guest is needed" refused "--guest hello or --guest ring-ping"
@@ -210,6 +234,7 @@ fi
 check "FIFO without privileges" unprivileged "ulimit -r 7" --priority f:7
 check "round-robin without privileges" unprivileged "--priority r:7 needs" --priority r:7
 check "a nice value without privileges" unprivileged "ulimit -e 25" --priority o:-5
+check "a kernel without seccomp" without_seccomp
 check "a missing back-end is named" no_backend
 check "a missing KVM device is named with the cure" \
 	unsupported "$vringlab" vmm --guest hello --kvm "$tmp/no-kvm" -- \

@@ -14,6 +14,7 @@
 #include "command.h"
 #include "vmm.h"
 #include "vmm_explain.h"
+#include "vmm_sandbox.h"
 
 #define NSEC_PER_SEC 1000000000ull
 #define TIMEOUT_MAX_NS (24 * 3600 * NSEC_PER_SEC)
@@ -87,6 +88,7 @@ enum {
 	OPT_KERNEL,
 	OPT_KVM,
 	OPT_MEMORY,
+	OPT_NO_SANDBOX,
 	OPT_PAGES,
 	OPT_PIN,
 	OPT_PRIORITY,
@@ -117,6 +119,7 @@ static const struct option long_options[] = {
 	{ "kernel", required_argument, NULL, OPT_KERNEL },
 	{ "kvm", required_argument, NULL, OPT_KVM },
 	{ "memory", required_argument, NULL, OPT_MEMORY },
+	{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
 	{ "pages", required_argument, NULL, OPT_PAGES },
 	{ "pin", required_argument, NULL, OPT_PIN },
 	{ "priority", required_argument, NULL, OPT_PRIORITY },
@@ -334,6 +337,9 @@ static int parse_option(int opt, const char *name, struct vmm_options *o)
 	case OPT_MEMORY:
 		o->memory_text = optarg;
 		return 0;
+	case OPT_NO_SANDBOX:
+		o->no_sandbox = true;
+		return 0;
 	case OPT_PIN:
 		return vmm_threads_parse_pin(&o->threads, optarg);
 	case OPT_PRIORITY:
@@ -436,6 +442,7 @@ static int check_options(const struct vmm_options *o, const struct guest *guest)
 
 static int run_guest(struct vmm_options *o, const struct guest *guest)
 {
+	struct vl_err err;
 	int ret;
 
 	if (!o->timeout_ns)
@@ -452,6 +459,8 @@ static int run_guest(struct vmm_options *o, const struct guest *guest)
 		ret = vmm_threads_start(&o->threads, o->cpus);
 	if (ret)
 		return ret;
+	if (vmm_sandbox_check(o, &err))
+		return fail(&err, EXIT_UNSUPPORTED);
 	if (o->explain)
 		vmm_explain_start(guest->run == vmm_run_hello);
 	return guest->run(o);
@@ -478,6 +487,7 @@ static int run_chosen(struct vmm_options *o)
 int cmd_vmm(int argc, char **argv)
 {
 	struct vmm_options options = {
+		.no_sandbox = VMM_HAS_NO_SANDBOX,
 		.eventfds = 1,
 		.cpus = DEFAULT_CPUS,
 		.ping = {

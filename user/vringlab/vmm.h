@@ -36,6 +36,7 @@ struct vmm_options {
 	bool dump_regs;
 	bool json;
 	struct vmm_threads threads;
+	bool no_sandbox;
 
 	/* Linux */
 	const char *kernel; /* NULL for a micro-guest */

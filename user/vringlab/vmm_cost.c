@@ -13,6 +13,7 @@
 #include "command.h"
 #include "json_add.h"
 #include "vmm.h"
+#include "vmm_sandbox.h"
 
 static void report_json(const struct vmm_options *options, const struct vmm_cost_result *cost,
 			const struct vmm_vcpu_result *result, bool ok)
@@ -87,7 +88,11 @@ static int run_cost(const struct vmm_options *options, enum vmm_cost_kind kind)
 	ret = vmm_cost_create(&cost, kind, options->ping.count, options->kvm_path, &err);
 	if (ret)
 		return fail(&err, vmm_exit_code(ret));
-	ret = run(options, &cost, &err);
+	ret = vmm_sandbox_enter(options, &err);
+	if (!ret)
+		ret = vmm_cost_start(&cost, &err);
+	if (!ret)
+		ret = run(options, &cost, &err);
 	vmm_cost_destroy(&cost);
 	return ret ? fail(&err, EXIT_FAILED) : EXIT_OK;
 }

@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "vmm.h"
+#include "vmm_sandbox.h"
 
 /* With an irqchip HLT does not exit: the guest then ends by its exit port. */
 static int end_by_port(struct vmm_vcpu *vcpu, struct vl_err *err)
@@ -57,6 +58,11 @@ int vmm_run_hello(const struct vmm_options *options)
 	ret = create(options, &vm, &vcpu, &err);
 	if (ret) {
 		ret = fail(&err, vmm_exit_code(ret));
+		goto out_destroy;
+	}
+	ret = vmm_sandbox_enter(options, &err);
+	if (ret) {
+		ret = fail(&err, EXIT_FAILED);
 		goto out_destroy;
 	}
 	ret = vmm_run(options, vcpu, NULL, &io, &result, &err);

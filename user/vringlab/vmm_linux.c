@@ -18,6 +18,7 @@
 #include "vmm.h"
 #include "vmm_console.h"
 #include "vmm_devices.h"
+#include "vmm_sandbox.h"
 
 /* What has ended the run: the machine by itself, or something else. */
 enum stop {
@@ -95,7 +96,7 @@ static int create_loop(struct linux_run *run, struct vl_err *err)
 	sigset_t set;
 	int ret;
 
-	ret = loop_create(&run->loop, err);
+	ret = loop_create_restricted(&run->loop, err);
 	if (ret)
 		return ret;
 	sigemptyset(&set);
@@ -149,7 +150,10 @@ static int start(struct linux_run *run, struct vl_err *err)
 		ret = loop_timer(run->loop, run->options->timeout_ns, on_timeout, run, &run->timer);
 	if (ret)
 		return vl_err_set(err, ret, "cannot start a timer: %s", vl_strerror(ret));
-	return machine_start(run->machine, &regs, run->loop, on_ended, run, err);
+	ret = vmm_sandbox_enter(run->options, err);
+	if (!ret)
+		ret = machine_start(run->machine, &regs, run->loop, on_ended, run, err);
+	return ret ? ret : vmm_sandbox_settle(run->options, err);
 }
 
 static int run_machine(struct linux_run *run, struct vl_err *err)
@@ -292,8 +296,8 @@ int vmm_run_linux(const struct vmm_options *options)
 			.nr_cpus = options->cpus,
 			.console = { .tx = console_tx, .rx_room = console_rx_room },
 			.console_ctx = &run,
-			.enter = vmm_threads_enter_vcpu,
-			.enter_ctx = (void *)&options->threads,
+			.enter = vmm_sandbox_enter_vcpu,
+			.enter_ctx = (void *)options,
 		},
 	};
 	struct vl_err err;

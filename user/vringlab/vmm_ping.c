@@ -12,6 +12,7 @@
 
 #include "command.h"
 #include "vmm.h"
+#include "vmm_sandbox.h"
 
 /* Longer than any answer of a back-end that is alive. */
 #define REPLY_TIMEOUT_MS 5000u
@@ -156,6 +157,8 @@ static int run_connected(const struct vmm_options *options, struct ping_session 
 
 	if (ret && vu_session_may_retry(&s->session, ret))
 		ret = vu_session_reconnect(&s->session, err);
+	if (!ret)
+		ret = vmm_sandbox_enter(options, err);
 	return ret ? ret : run(options, s, err);
 }
 

@@ -17,6 +17,7 @@
 #include "output.h"
 #include "vmm.h"
 #include "vmm_explain.h"
+#include "vmm_sandbox.h"
 
 #define NSEC_PER_SEC 1000000000ull
 #define NSEC_PER_MSEC 1000000ull
@@ -169,21 +170,23 @@ static int verdict(int waited, const struct vmm_vcpu *vcpu, const struct vmm_vcp
 	return err->code;
 }
 
-static int run_with_signals(const struct vmm_threads *threads, struct vmm_vcpu *vcpu,
+static int run_with_signals(const struct vmm_options *options, struct vmm_vcpu *vcpu,
 			    struct vmm_guest_io *io, struct vmm_run_until *until, int signal_fd,
 			    struct vmm_vcpu_result *result, struct vl_err *err)
 {
 	struct vmm_explained explained = { .vcpu = vcpu, .io = io };
 	int ret;
 
-	vmm_vcpu_on_enter(vcpu, vmm_threads_enter_vcpu, (void *)threads);
+	vmm_vcpu_on_enter(vcpu, vmm_sandbox_enter_vcpu, (void *)options);
 	if (vmm_explains_exits())
 		ret = vmm_vcpu_start(vcpu, vmm_explain_exit, &explained, err);
 	else
 		ret = vmm_vcpu_start(vcpu, vmm_guest_exit, io, err);
 	if (ret)
 		return ret;
-	ret = wait_for_end(vcpu, signal_fd, until, err);
+	ret = vmm_sandbox_settle(options, err);
+	if (!ret)
+		ret = wait_for_end(vcpu, signal_fd, until, err);
 	vmm_vcpu_stop(vcpu);
 	vmm_vcpu_join(vcpu, result);
 	return verdict(ret, vcpu, result, err);
@@ -208,7 +211,7 @@ int vmm_run(const struct vmm_options *options, struct vmm_vcpu *vcpu, struct vu_
 	if (signal_fd < 0)
 		ret = vl_err_set(err, -errno, "signalfd: %s", vl_strerror(errno));
 	else
-		ret = run_with_signals(&options->threads, vcpu, io, &until, signal_fd, result, err);
+		ret = run_with_signals(options, vcpu, io, &until, signal_fd, result, err);
 	vl_fd_close(&signal_fd);
 	/* from here on a further signal ends the process at once */
 	sigprocmask(SIG_SETMASK, &saved, NULL);

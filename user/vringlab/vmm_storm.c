@@ -13,6 +13,7 @@
 #include "json_add.h"
 #include "output.h"
 #include "vmm.h"
+#include "vmm_sandbox.h"
 
 static const char *doorbell_name(const struct vmm_options *options)
 {
@@ -88,7 +89,11 @@ int vmm_run_storm(const struct vmm_options *options)
 	ret = vmm_storm_create(&storm, &config, &err);
 	if (ret)
 		return fail(&err, vmm_exit_code(ret));
-	ret = run(options, &storm, &err);
+	ret = vmm_sandbox_enter(options, &err);
+	if (!ret)
+		ret = vmm_storm_start(&storm, &err);
+	if (!ret)
+		ret = run(options, &storm, &err);
 	vmm_storm_destroy(&storm);
 	return ret ? fail(&err, EXIT_FAILED) : EXIT_OK;
 }

@@ -152,9 +152,8 @@ static int place(const struct vmm_threads *threads, unsigned int id, struct vl_e
 	return set_affinity(&set, "pin", err);
 }
 
-int vmm_threads_enter_vcpu(void *ctx, unsigned int id, struct vl_err *err)
+int vmm_threads_enter_vcpu(const struct vmm_threads *threads, unsigned int id, struct vl_err *err)
 {
-	const struct vmm_threads *threads = ctx;
 	int ret = place(threads, id, err);
 
 	if (ret || !threads->has_sched)

@@ -44,7 +44,7 @@ int vmm_threads_parse_priority(struct vmm_threads *threads, const char *text);
  */
 int vmm_threads_start(struct vmm_threads *threads, unsigned int nr_vcpus);
 
-/* vmm_enter_fn, with a const struct vmm_threads as @ctx */
-int vmm_threads_enter_vcpu(void *ctx, unsigned int id, struct vl_err *err);
+/* For the thread of a vCPU. Returns 0 or a negative errno. */
+int vmm_threads_enter_vcpu(const struct vmm_threads *threads, unsigned int id, struct vl_err *err);
 
 #endif /* VRINGLAB_VMM_THREADS_H */

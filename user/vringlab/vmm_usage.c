@@ -27,6 +27,7 @@ void vmm_usage(FILE *f)
 	      "  --pin CPUS          vCPU i runs on the ith of these, as 2,3 or 4-7\n"
 	      "  --house-keeping CPUS  all else runs on these (default: what it may use)\n"
 	      "  --priority POLICY:N of vCPUs: o:NICE, r:N (round-robin) or f:N (FIFO)\n"
+	      "  --no-sandbox        keep all privileges and system calls while the guest runs\n"
 	      "  --json              report as JSON\n"
 	      "  --help              print this\n\n"
 	      "Linux only; its serial console is on stdin and stdout, Ctrl-A x quits:\n"

@@ -63,7 +63,7 @@ struct vmm_cost {
 };
 
 /**
- * vmm_cost_create() - Create the guest, and start the thread that answers it
+ * vmm_cost_create() - Create the guest
  * @cost:	Filled on success.
  * @kind:	Which guest.
  * @count:	How often of each row, 1 to VMM_MICRO_COUNT_MAX.
@@ -72,10 +72,19 @@ struct vmm_cost {
  *
  * Start the vCPU with vmm_guest_exit(), whose devices have the VM as @bus.
  *
- * Return: 0, or as vmm_micro_create() and pthread_create(3).
+ * Return: 0, or as vmm_micro_create().
  */
 int vmm_cost_create(struct vmm_cost *cost, enum vmm_cost_kind kind, uint64_t count,
 		    const char *kvm_path, struct vl_err *err);
+
+/**
+ * vmm_cost_start() - Start the thread that answers it, if it needs one
+ * @cost:	Guest; its vCPU does not run yet.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: 0, or a negative errno of pthread_create(3).
+ */
+int vmm_cost_start(struct vmm_cost *cost, struct vl_err *err);
 
 /**
  * vmm_cost_settle() - After the guest's end: stop the thread, take what is left

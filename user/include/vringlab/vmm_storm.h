@@ -73,15 +73,24 @@ struct vmm_storm_result {
 };
 
 /**
- * vmm_storm_create() - Create the guest, and start the thread that takes
+ * vmm_storm_create() - Create the guest
  * @storm:	Filled on success.
  * @config:	Copied.
  * @err:	What went wrong, may be NULL.
  *
- * Return: 0, or as vmm_micro_create() and pthread_create(3).
+ * Return: 0, or as vmm_micro_create().
  */
 int vmm_storm_create(struct vmm_storm *storm, const struct vmm_storm_config *config,
 		     struct vl_err *err);
+
+/**
+ * vmm_storm_start() - Start the thread that takes what it rings
+ * @storm:	Guest; its vCPU does not run yet.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: 0, or a negative errno of pthread_create(3).
+ */
+int vmm_storm_start(struct vmm_storm *storm, struct vl_err *err);
 
 /**
  * vmm_storm_settle() - After the guest's end: stop the thread, take what is left

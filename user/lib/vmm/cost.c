@@ -175,19 +175,6 @@ static void *answer_thread(void *arg)
 	return NULL;
 }
 
-static int start_thread(struct vmm_cost *cost, struct vl_err *err)
-{
-	int ret;
-
-	/* older kernels do not tell: then nothing is stamped */
-	cost->param->stamped = !vmm_vcpu_tsc_offset(cost->micro.vcpu, &cost->tsc_offset);
-	ret = vmm_thread_create(&cost->thread, answer_thread, cost);
-	if (ret)
-		return vl_err_set(err, ret, "cannot start a thread: %s", vl_strerror(ret));
-	cost->started = true;
-	return 0;
-}
-
 static int create(struct vmm_cost *cost, const char *kvm_path, struct vl_err *err)
 {
 	int ret;
@@ -206,9 +193,8 @@ static int create(struct vmm_cost *cost, const char *kvm_path, struct vl_err *er
 	if (cost->kind == VMM_COST_EXIT)
 		have_hypercalls_as_they_are(cost);
 	write_param(cost);
-	ret = vmm_micro_add_vcpu(&cost->micro,
-				 cost->kind == VMM_COST_IRQ ? "irq-cost" : "exit-cost", err);
-	return ret || cost->kind == VMM_COST_EXIT ? ret : start_thread(cost, err);
+	return vmm_micro_add_vcpu(&cost->micro,
+				  cost->kind == VMM_COST_IRQ ? "irq-cost" : "exit-cost", err);
 }
 
 int vmm_cost_create(struct vmm_cost *cost, enum vmm_cost_kind kind, uint64_t count,
@@ -227,6 +213,21 @@ int vmm_cost_create(struct vmm_cost *cost, enum vmm_cost_kind kind, uint64_t cou
 	if (ret)
 		vmm_cost_destroy(cost);
 	return ret;
+}
+
+int vmm_cost_start(struct vmm_cost *cost, struct vl_err *err)
+{
+	int ret;
+
+	if (cost->kind == VMM_COST_EXIT)
+		return 0;
+	/* older kernels do not tell: then nothing is stamped */
+	cost->param->stamped = !vmm_vcpu_tsc_offset(cost->micro.vcpu, &cost->tsc_offset);
+	ret = vmm_thread_create(&cost->thread, answer_thread, cost);
+	if (ret)
+		return vl_err_set(err, ret, "cannot start a thread: %s", vl_strerror(ret));
+	cost->started = true;
+	return 0;
 }
 
 void vmm_cost_settle(struct vmm_cost *cost)

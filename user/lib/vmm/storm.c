@@ -94,14 +94,7 @@ static int create(struct vmm_storm *storm, struct vl_err *err)
 	if (ret)
 		return ret;
 	write_param(storm);
-	ret = vmm_micro_add_vcpu(&storm->micro, "doorbell-storm", err);
-	if (ret)
-		return ret;
-	ret = vmm_thread_create(&storm->thread, take_thread, storm);
-	if (ret)
-		return vl_err_set(err, ret, "cannot start a thread: %s", vl_strerror(ret));
-	storm->started = true;
-	return 0;
+	return vmm_micro_add_vcpu(&storm->micro, "doorbell-storm", err);
 }
 
 int vmm_storm_create(struct vmm_storm *storm, const struct vmm_storm_config *config,
@@ -116,6 +109,17 @@ int vmm_storm_create(struct vmm_storm *storm, const struct vmm_storm_config *con
 	if (ret)
 		vmm_storm_destroy(storm);
 	return ret;
+}
+
+int vmm_storm_start(struct vmm_storm *storm, struct vl_err *err)
+{
+	int ret;
+
+	ret = vmm_thread_create(&storm->thread, take_thread, storm);
+	if (ret)
+		return vl_err_set(err, ret, "cannot start a thread: %s", vl_strerror(ret));
+	storm->started = true;
+	return 0;
 }
 
 void vmm_storm_settle(struct vmm_storm *storm)
