@@ -50,18 +50,19 @@ make_disks()
 		head -c "$disk_bytes" /dev/urandom >"$tmp/disk1" && : >"$tmp/port"
 }
 
+# start_back_end OPTION...
 start_back_end()
 {
-	"$vringlab" backend blk --file "$tmp/disk1" --socket "$tmp/socket" --ready-fd 3 \
+	"$vringlab" backend blk --file "$tmp/disk1" --socket "$tmp/socket" --ready-fd 3 "$@" \
 		3>"$tmp/ready" </dev/null >/dev/null 2>&1 &
 	back_end=$!
 	read -r -N 1 <"$tmp/ready"
 }
 
-# start TRANSPORT: of all but net and vsock, which are on PCI
+# start TRANSPORT OPTION...: of all but net and vsock, which are on PCI
 start()
 {
-	start_guest "$kernel" \
+	start_guest "$kernel" "${@:2}" \
 		--device "net,tap=vlvmm,mac=$mac,address=$host/24" --device "vsock,cid=$cid" \
 		--device "blk,file=$disk0,transport=$1" \
 		--device "blk,socket=$tmp/socket,transport=$1" \
@@ -147,12 +148,87 @@ interrupts()
 	tell 'cat /proc/interrupts' && awk -v name="$1" '$NF == name { print $2 }' "$tmp/answer"
 }
 
-# injects QUEUE: of its net device, as the module has counted them
-injects()
+# counts EXPRESSION LABEL...: of the counters of each vring, as c
+counts()
 {
 	"$vringlab" stat --json | python3 -c 'import json, sys
-print(*(v["counters"]["injects"] for v in json.load(sys.stdin)["vrings"]
-        if v["backend"] == "vhost-net" and v["queue"] == int(sys.argv[1])))' "$1"
+vrings = {v["label"]: v["counters"] for v in json.load(sys.stdin)["vrings"]}
+for label in sys.argv[2:]:
+    c = vrings.get(label)
+    if not c or not eval(f"({sys.argv[1]})"):
+        sys.exit(f"{label}: {c and {k: n for k, n in c.items() if n}}")' "$@"
+}
+
+# labels: of all vrings that are registered
+labels()
+{
+	"$vringlab" stat --json | python3 -c 'import json, sys
+print(*sorted(v["label"] for v in json.load(sys.stdin)["vrings"] if not v["found"]))'
+}
+
+has_labels()
+{
+	labels
+	[ "$(labels)" = "$*" ]
+}
+
+# Each kick was taken, or found one that was not taken yet; each call was an interrupt.
+all_kicks='c["kicks"] == c["kicks-kvm"] and c["kicks"] > 0 and
+	c["kicks"] == c["kick-coalesced"] + c["wakes"] - c["wake-unmatched"]'
+all_calls='c["calls"] - c["call-coalesced"] == c["injects"] - c["inject-unmatched"] and
+	c["entries"] > 0 and not c["acausal"]'
+
+# Of devices in the VMM: by its io_uring.
+counts_here()
+{
+	eventually counts "$all_kicks and $all_calls and c['wakes'] == c['wakes-io-uring'] and
+		c['calls'] == c['calls-io-uring']" "$@"
+}
+
+counts_of_vhost()
+{
+	eventually counts "$all_kicks and c['wakes'] == c['wakes-vhost'] and
+		c['taken'] and c['calls'] == c['calls-vhost']" net0.tx0 vsock0.tx &&
+		eventually counts "$all_calls and c['used']" net0.rx0 vsock0.rx
+}
+
+# Its back-end takes kicks as it likes.
+counts_of_vhost_user()
+{
+	eventually counts "c['kicks'] == c['kicks-kvm'] and $all_calls and not c['wakes']" blk1.q0
+}
+
+# injects LABEL: as the module has counted them
+injects()
+{
+	"$vringlab" stat --vring "$1" --json | python3 -c 'import json, sys
+print(*(v["counters"]["injects"] for v in json.load(sys.stdin)["vrings"]))'
+}
+
+# caps_of THREAD: what of privileges it has in effect
+caps_of()
+{
+	local thread
+
+	for thread in "/proc/$guest/task/"*; do
+		[ "$(cat "$thread/comm")" != "$1" ] ||
+			sed -n 's/^CapEff:[[:space:]]*//p' "$thread/status"
+	done
+}
+
+# The loop's thread may register virtqueues, by CAP_NET_ADMIN, and that of a vCPU nothing.
+is_confined()
+{
+	echo "loop: $(caps_of vringlab), vCPU: $(caps_of vcpu0)"
+	[ "$(caps_of vringlab)" = 0000000000001000 ] && [ "$(caps_of vcpu0)" = 0000000000000000 ] &&
+		grep -q "^Seccomp:[[:space:]]*2" "/proc/$guest/status"
+}
+
+# Before it is loaded.
+needs_module()
+{
+	run "$vringlab" vmm --kernel "$kernel" --trace
+	[ "$status" -eq 4 ] && one_line "$tmp/err" && grep -q "vringlab.ko" "$tmp/err"
 }
 
 # The guest takes each interrupt before the driver asks for the next.
@@ -161,9 +237,10 @@ agrees()
 	local guest module
 
 	guest="$(interrupts virtio0-input.0) $(interrupts virtio0-output.0)"
-	module="$(injects 0) $(injects 1)"
+	guest="$guest $(interrupts virtio2-req.0) $(interrupts virtio3-req.0)"
+	module="$(injects net0.rx0) $(injects net0.tx0) $(injects blk0.q0) $(injects blk1.q0)"
 	echo "guest: $guest, module: $module"
-	[ "$guest" = "$module" ] && [[ $guest == [1-9]*" "[1-9]* ]]
+	[ "$guest" = "$module" ] && [[ $guest == [1-9]*" "[1-9]*" "[1-9]*" "[1-9]* ]]
 }
 
 tap_is_gone()
@@ -172,20 +249,22 @@ tap_is_gone()
 }
 
 ktap_print_header
-ktap_set_plan 25
+ktap_set_plan 34
 
 make_disks || ktap_exit_fail_msg "cannot make disks"
 mkfifo "$tmp/ready"
 make_root "${drivers[@]}" || ktap_exit_fail_msg "cannot make an initramfs"
+check "--trace needs the module" needs_module
 insmod "$VRINGLAB_KO" || ktap_exit_fail_msg "cannot load $VRINGLAB_KO"
-"$vringlab" discover on || ktap_exit_fail_msg "cannot turn discovery on"
 
 start_back_end
 check "a guest boots with devices on PCI" start pci
 check "it has drivers for all of them" has_drivers 6
 check "vhost-net: the host answers" pings
 check "vhost-net: what is loaded is what the host has" downloads
-check "the module has counted the guest's interrupts" eventually agrees
+check "each virtqueue is registered by name" has_labels blk0.q0 blk1.q0 console0.rx \
+	console0.tx net0.rx0 net0.tx0 rng0.q0 vsock0.event vsock0.rx vsock0.tx
+check "its sandbox has what that takes, and no more" is_confined
 check "blk in the VMM: what is read is what the host has" is_read vda "$disk0"
 check "blk in the VMM: what is written is there" is_written vda "$disk0"
 check "vhost-user-blk: what is read is what the host has" is_read vdb "$tmp/disk1"
@@ -193,15 +272,20 @@ check "vhost-user-blk: what is written is there" is_written vdb "$tmp/disk1"
 check "vhost-vsock: the guest answers" vsock_answers
 check "rng gives bytes" gives_bytes
 check "console writes lines" writes_lines
+check "all of vhost is counted" counts_of_vhost
+check "all of the VMM is counted" counts_here blk0.q0 rng0.q0 console0.tx
+check "vhost-user is counted, but for how it takes kicks" counts_of_vhost_user
+check "the module has counted the guest's interrupts" eventually agrees
 check "the guest has no errors to report" no_errors
 check "it powers off" ends "poweroff -f" 0 ""
+check "its virtqueues go with it" has_labels ""
 check "the tap goes with it" tap_is_gone
 
 : >"$tmp/port"
 kill "$back_end"
 wait "$back_end"
-start_back_end
-check "a guest boots with devices on virtio-mmio" start mmio
+start_back_end --trace theirs
+check "a guest boots with devices on virtio-mmio" start mmio --trace
 check "it has drivers for all of them, too" has_drivers 6
 check "blk in the VMM by MMIO: read" is_read vda "$disk0"
 check "blk in the VMM by MMIO: written" is_written vda "$disk0"
@@ -209,6 +293,9 @@ check "vhost-user-blk by MMIO: read" is_read vdb "$tmp/disk1"
 check "vhost-user-blk by MMIO: written" is_written vdb "$tmp/disk1"
 check "rng by MMIO gives bytes" gives_bytes
 check "console by MMIO writes lines" writes_lines
+check "a back-end that traces its virtqueue has it" has_labels blk0.q0 console0.rx \
+	console0.tx net0.rx0 net0.tx0 rng0.q0 theirs.0 vsock0.event vsock0.rx vsock0.tx
+check "all of both processes is counted" counts_here blk0.q0 theirs.0 rng0.q0 console0.tx
 check "the guest has no errors to report, either" no_errors
 check "it powers off, too" ends "poweroff -f" 0 ""
 

@@ -65,7 +65,7 @@ help_states_each_option()
 	[ "$status" -eq 0 ] || return 1
 	for option in append count cpus depth device doorbell dump-regs eventfds explain guest \
 		help house-keeping initrd irqchip json kernel kvm memory no-sandbox pages pin \
-		priority queue-size reconnect size socket timeout wait; do
+		priority queue-size reconnect size socket timeout trace wait; do
 		grep -q -- "^  --$option " "$tmp/out" || return 1
 	done
 }

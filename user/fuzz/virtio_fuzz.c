@@ -124,7 +124,7 @@ static void queue_started(void *ctx, const struct virtio_backend *be,
 	struct device *d = ctx;
 
 	(void)be;
-	FUZZ_CHECK(queue->enabled && !d->started && d->live < QUEUES);
+	FUZZ_CHECK(queue->enabled && d->started && d->live < QUEUES);
 	d->live++;
 }
 

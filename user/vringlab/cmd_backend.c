@@ -23,6 +23,7 @@
 #include "command.h"
 #include "json_add.h"
 #include "server.h"
+#include "trace.h"
 
 #define DEVICES_MAX 64u
 #define DEVICES "loopback, null, blk, net, rng and console"
@@ -227,24 +228,6 @@ static int set_up(struct command *c, struct vl_err *err)
 	return ret;
 }
 
-/*
- * Whether vrings can be registered is said before a front-end depends on it: id 0
- * names none, so deleting it fails for no other reason.
- */
-static int open_trace(struct vlnl **nl, struct vl_err *err)
-{
-	int ret = vlnl_open(nl, err);
-
-	if (ret)
-		return ret;
-	if (vlnl_vring_del(*nl, 0, NULL) != -EPERM)
-		return 0;
-	vlnl_close(*nl);
-	*nl = NULL;
-	return vl_err_set(err, -EPERM,
-			  "--trace needs CAP_NET_ADMIN: run as root, or use setcap(8)");
-}
-
 /* What this machine lacks is no failure of the back-end's. */
 static int exit_code(int ret)
 {
@@ -282,7 +265,7 @@ static int run(const struct options *opt)
 	int ret;
 
 	if (is_traced(opt)) {
-		ret = open_trace(&c.nl, &err);
+		ret = trace_open(&c.nl, &err);
 		if (ret)
 			return fail(&err, exit_code(ret));
 	}

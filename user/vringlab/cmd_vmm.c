@@ -97,6 +97,7 @@ enum {
 	OPT_SIZE,
 	OPT_SOCKET,
 	OPT_TIMEOUT,
+	OPT_TRACE,
 	OPT_WAIT,
 };
 
@@ -128,6 +129,7 @@ static const struct option long_options[] = {
 	{ "size", required_argument, NULL, OPT_SIZE },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "trace", no_argument, NULL, OPT_TRACE },
 	{ "wait", required_argument, NULL, OPT_WAIT },
 	{ NULL, 0, NULL, 0 },
 };
@@ -153,6 +155,7 @@ static const struct {
 	{ OPT_RECONNECT, RING_PING },
 	{ OPT_SIZE, RING_PING },
 	{ OPT_SOCKET, RING_PING },
+	{ OPT_TRACE, LINUX },
 	{ OPT_WAIT, RING_PING },
 };
 
@@ -271,6 +274,9 @@ static int parse_linux_option(int opt, const char *name, struct vmm_options *o)
 		return 0;
 	case OPT_PAGES:
 		return parse_pages(optarg, &o->pages);
+	case OPT_TRACE:
+		o->trace = true;
+		return 0;
 	}
 	return 0;
 }

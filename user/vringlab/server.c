@@ -63,6 +63,14 @@ static void complain(struct server *s, const char *what)
 	s->told = true;
 }
 
+/* By who runs the guest, before we were there: all but our wakes is counted. */
+static int traced_already(struct server *s, const struct vl_err *err)
+{
+	if (may_print(s))
+		fprintf(stderr, "vringlab: front-end on %s: %s\n", s->opt->socket, err->msg);
+	return 0;
+}
+
 /*
  * The registration outlives the connection: who reads the counters does so when
  * the guest has ended.
@@ -92,6 +100,8 @@ static int vring_ready(void *ctx, const struct vu_vring_info *info, struct vl_er
 		s->registered[info->index] = false;
 	}
 	ret = vlnl_vring_add(s->nl, &add, &s->ids[info->index], err);
+	if (ret == -EEXIST)
+		return traced_already(s, err);
 	if (ret)
 		return ret;
 	s->registered[info->index] = true;

@@ -46,6 +46,7 @@ struct vmm_options {
 	enum vmm_pages pages;
 	struct vmm_device devices[VMM_DEVICES_MAX];
 	unsigned int nr_devices;
+	bool trace;
 
 	/* micro-guests */
 	const char *socket;

@@ -88,7 +88,7 @@ static int run_cost(const struct vmm_options *options, enum vmm_cost_kind kind)
 	ret = vmm_cost_create(&cost, kind, options->ping.count, options->kvm_path, &err);
 	if (ret)
 		return fail(&err, vmm_exit_code(ret));
-	ret = vmm_sandbox_enter(options, &err);
+	ret = vmm_sandbox_enter(options, false, &err);
 	if (!ret)
 		ret = vmm_cost_start(&cost, &err);
 	if (!ret)

@@ -222,8 +222,7 @@ static int check(const struct parser *p)
 		wrong = opt->kind->check(opt);
 	if (wrong)
 		return say_wrong(p, wrong);
-	if (p->dev->packed && !opt->socket &&
-	    (opt->cid || (opt->kind == &device_net && opt->tap && !p->dev->no_vhost)))
+	if (p->dev->packed && vmm_device_has_vhost(p->dev))
 		return vl_err_set(
 			p->err, -EINVAL,
 			"%s: packed is not for vhost in the kernel, which has only split virtqueues",
@@ -277,6 +276,16 @@ int vmm_device_parse(struct vmm_device *devs, unsigned int nr, const char *text,
 	}
 	devs[nr] = dev;
 	return 0;
+}
+
+bool vmm_device_has_vhost(const struct vmm_device *dev)
+{
+	const struct device_options *opt = &dev->opt;
+
+	if (opt->socket)
+		return false;
+	return opt->kind == &device_vsock ||
+	       (opt->kind == &device_net && opt->tap && !dev->no_vhost);
 }
 
 void vmm_device_free(struct vmm_device *dev)

@@ -47,6 +47,9 @@ struct vmm_device {
 int vmm_device_parse(struct vmm_device *devs, unsigned int nr, const char *text,
 		     struct vl_err *err);
 
+/** vmm_device_has_vhost() - Does vhost in the kernel serve it? */
+bool vmm_device_has_vhost(const struct vmm_device *dev);
+
 /** vmm_device_free() - Free what vmm_device_parse() has set. */
 void vmm_device_free(struct vmm_device *dev);
 

@@ -86,9 +86,9 @@ int vmm_device_open(struct virtio_backend **be, const struct backend_host *host,
 {
 	if (dev->opt.socket)
 		return open_vhost_user(be, host, dev, err);
+	if (!vmm_device_has_vhost(dev))
+		return open_local(be, host, dev, err);
 	if (dev->opt.kind == &device_vsock)
 		return open_vhost_vsock(be, host, dev, err);
-	if (dev->opt.kind == &device_net && dev->opt.tap && !dev->no_vhost)
-		return open_vhost_net(be, host, dev, err);
-	return open_local(be, host, dev, err);
+	return open_vhost_net(be, host, dev, err);
 }

@@ -15,6 +15,7 @@
 
 #include "vmm.h"
 #include "vmm_devices.h"
+#include "vmm_trace.h"
 
 /* Slot 0 is the host bridge's. */
 #define FIRST_SLOT 1u
@@ -24,6 +25,7 @@ struct vmm_devices {
 	struct loop *loop;
 	struct backend_host host;
 	struct loop_errands *errands;
+	struct vmm_trace *trace;
 	struct pci_bus *bus;
 	unsigned int nr;
 	unsigned int nr_pci;
@@ -31,6 +33,13 @@ struct vmm_devices {
 	struct virtio_backend *backend[VMM_DEVICES_MAX];
 	struct virtio_transport *transport[VMM_DEVICES_MAX];
 };
+
+static void on_started(void *ctx, const struct virtio_backend *be, const struct virtio_queue *queue)
+{
+	struct vmm_devices *d = ctx;
+
+	vmm_trace_queue(d->trace, be, queue);
+}
 
 /* The guest goes on without it. */
 static void on_failed(void *ctx, const struct virtio_backend *be, const struct vl_err *err)
@@ -53,7 +62,8 @@ static int show(struct vmm_devices *d, const struct vmm_device *dev, struct vl_e
 		.loop = d->loop,
 		.errands = d->errands,
 		.backend = d->backend[d->nr],
-		.ops = { .failed = on_failed },
+		.ops = { .queue_started = on_started, .failed = on_failed },
+		.ctx = d,
 	};
 	struct virtio_transport **t = &d->transport[d->nr];
 	unsigned int i;
@@ -97,7 +107,7 @@ static int create(struct vmm_devices *d, const struct vmm_device *devs, unsigned
 
 int vmm_devices_create(struct vmm_devices **devices, const struct machine *machine,
 		       struct loop *loop, const struct vmm_device *devs, unsigned int nr,
-		       struct vl_err *err)
+		       struct vmm_trace *trace, struct vl_err *err)
 {
 	struct vmm_devices *d = calloc(1, sizeof(*d));
 	int ret;
@@ -106,6 +116,7 @@ int vmm_devices_create(struct vmm_devices **devices, const struct machine *machi
 		return vl_err_set(err, -ENOMEM, "no memory for devices");
 	d->vm = machine_vm(machine);
 	d->loop = loop;
+	d->trace = trace;
 	ret = create(d, devs, nr, err);
 	if (ret) {
 		vmm_devices_destroy(d);

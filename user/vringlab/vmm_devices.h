@@ -13,6 +13,7 @@ struct loop;
 struct machine;
 struct vl_err;
 struct vmm_devices;
+struct vmm_trace;
 
 /**
  * vmm_devices_create() - Put devices into a machine
@@ -21,6 +22,7 @@ struct vmm_devices;
  * @loop:	Its loop, which serves them.
  * @devs:	What was asked for; outlives the devices.
  * @nr:		Count.
+ * @trace:	Where their virtqueues are registered, or NULL.
  * @err:	What went wrong, and with which device.
  *
  * Devices on PCI get slots, and those on virtio-mmio addresses, in the order in which
@@ -30,7 +32,7 @@ struct vmm_devices;
  */
 int vmm_devices_create(struct vmm_devices **devices, const struct machine *machine,
 		       struct loop *loop, const struct vmm_device *devs, unsigned int nr,
-		       struct vl_err *err);
+		       struct vmm_trace *trace, struct vl_err *err);
 
 /** vmm_devices_mmio() - A bit for each virtio-mmio device, for the tables. */
 uint32_t vmm_devices_mmio(const struct vmm_devices *devices);

@@ -60,7 +60,7 @@ int vmm_run_hello(const struct vmm_options *options)
 		ret = fail(&err, vmm_exit_code(ret));
 		goto out_destroy;
 	}
-	ret = vmm_sandbox_enter(options, &err);
+	ret = vmm_sandbox_enter(options, false, &err);
 	if (ret) {
 		ret = fail(&err, EXIT_FAILED);
 		goto out_destroy;

@@ -19,6 +19,7 @@
 #include "vmm_console.h"
 #include "vmm_devices.h"
 #include "vmm_sandbox.h"
+#include "vmm_trace.h"
 
 /* What has ended the run: the machine by itself, or something else. */
 enum stop {
@@ -37,6 +38,7 @@ struct linux_run {
 	struct vmm_console *console;
 	struct machine *machine;
 	struct vmm_devices *devices;
+	struct vmm_trace *trace;
 	struct loop_op *timer;
 	enum stop stop;
 	int signal;
@@ -121,7 +123,7 @@ static int create_machine(struct linux_run *run, struct vl_err *err)
 	if (ret)
 		return ret;
 	ret = vmm_devices_create(&run->devices, run->machine, run->loop, o->devices, o->nr_devices,
-				 err);
+				 run->trace, err);
 	if (ret)
 		return ret;
 	tables.virtio_mmio = vmm_devices_mmio(run->devices);
@@ -150,10 +152,10 @@ static int start(struct linux_run *run, struct vl_err *err)
 		ret = loop_timer(run->loop, run->options->timeout_ns, on_timeout, run, &run->timer);
 	if (ret)
 		return vl_err_set(err, ret, "cannot start a timer: %s", vl_strerror(ret));
-	ret = vmm_sandbox_enter(run->options, err);
+	ret = vmm_sandbox_enter(run->options, run->trace, err);
 	if (!ret)
 		ret = machine_start(run->machine, &regs, run->loop, on_ended, run, err);
-	return ret ? ret : vmm_sandbox_settle(run->options, err);
+	return ret ? ret : vmm_sandbox_settle(run->options, run->trace, err);
 }
 
 static int run_machine(struct linux_run *run, struct vl_err *err)
@@ -279,6 +281,30 @@ static int run_guest(struct linux_run *run)
 	return ret;
 }
 
+static int open_trace(struct linux_run *run, struct vl_err *err)
+{
+	const struct vmm_options *o = run->options;
+	bool vhost = false;
+
+	for (unsigned int i = 0; i < o->nr_devices; i++)
+		vhost = vhost || vmm_device_has_vhost(&o->devices[i]);
+	if (!o->trace && !o->nr_devices)
+		return 0;
+	return vmm_trace_open(&run->trace, o->trace, vhost, err);
+}
+
+static int run_traced(struct linux_run *run)
+{
+	struct vl_err err;
+	int ret = open_trace(run, &err);
+
+	if (ret)
+		return fail(&err, vmm_exit_code(ret));
+	ret = run_guest(run);
+	vmm_trace_close(run->trace);
+	return ret;
+}
+
 int vmm_run_linux(const struct vmm_options *options)
 {
 	struct boot_config boot = {
@@ -308,7 +334,7 @@ int vmm_run_linux(const struct vmm_options *options)
 		ret = boot_open(&run.boot, &boot, &err);
 	if (ret)
 		return fail(&err, EXIT_FAILED);
-	ret = run_guest(&run);
+	ret = run_traced(&run);
 	boot_close(&run.boot);
 	return ret;
 }

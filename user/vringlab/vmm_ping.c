@@ -158,7 +158,7 @@ static int run_connected(const struct vmm_options *options, struct ping_session 
 	if (ret && vu_session_may_retry(&s->session, ret))
 		ret = vu_session_reconnect(&s->session, err);
 	if (!ret)
-		ret = vmm_sandbox_enter(options, err);
+		ret = vmm_sandbox_enter(options, false, err);
 	return ret ? ret : run(options, s, err);
 }
 

@@ -184,7 +184,7 @@ static int run_with_signals(const struct vmm_options *options, struct vmm_vcpu *
 		ret = vmm_vcpu_start(vcpu, vmm_guest_exit, io, err);
 	if (ret)
 		return ret;
-	ret = vmm_sandbox_settle(options, err);
+	ret = vmm_sandbox_settle(options, false, err);
 	if (!ret)
 		ret = wait_for_end(vcpu, signal_fd, until, err);
 	vmm_vcpu_stop(vcpu);

@@ -5,7 +5,8 @@
  *	set up, with all privileges
  *	no_new_privs, capabilities dropped, filter on all threads
  *	vCPUs' threads: placed, capabilities dropped, a smaller filter on top
- *	CAP_SYS_NICE dropped, where vCPUs' threads needed it to have a priority
+ *	CAP_SYS_NICE dropped, where vCPUs' threads needed it to have a priority; what
+ *	registers virtqueues keeps CAP_NET_ADMIN
  *	guest runs; the loop handles what it does
  */
 #include <string.h>
@@ -68,7 +69,13 @@ int vmm_sandbox_check(const struct vmm_options *options, struct vl_err *err)
 	return options->no_sandbox ? 0 : sandbox_check(err);
 }
 
-int vmm_sandbox_enter(const struct vmm_options *options, struct vl_err *err)
+/* The module asks for it with each virtqueue, of who sends and of who has opened the socket. */
+static uint64_t capabilities(bool registers)
+{
+	return registers ? 1ull << CAP_NET_ADMIN : 0;
+}
+
+int vmm_sandbox_enter(const struct vmm_options *options, bool registers, struct vl_err *err)
 {
 	uint64_t keep = options->threads.has_sched ? 1ull << CAP_SYS_NICE : 0;
 	const struct sandbox_rule *rules;
@@ -77,6 +84,7 @@ int vmm_sandbox_enter(const struct vmm_options *options, struct vl_err *err)
 
 	if (options->no_sandbox)
 		return 0;
+	keep |= capabilities(registers);
 	ret = sandbox_drop_capabilities(keep, err);
 	if (ret)
 		return ret;
@@ -100,7 +108,7 @@ int vmm_sandbox_enter_vcpu(void *ctx, unsigned int id, struct vl_err *err)
 	return sandbox_enter_thread(rules, nr, err);
 }
 
-int vmm_sandbox_settle(const struct vmm_options *options, struct vl_err *err)
+int vmm_sandbox_settle(const struct vmm_options *options, bool registers, struct vl_err *err)
 {
-	return options->no_sandbox ? 0 : sandbox_drop_capabilities(0, err);
+	return options->no_sandbox ? 0 : sandbox_drop_capabilities(capabilities(registers), err);
 }

@@ -30,16 +30,17 @@ struct vmm_options;
 int vmm_sandbox_check(const struct vmm_options *options, struct vl_err *err);
 
 /*
- * When all is set up, and before there are vCPUs' threads and others. Returns 0, or a
+ * When all is set up, and before there are vCPUs' threads and others; @registers: the
+ * thread that calls it goes on to register virtqueues with the module. Returns 0, or a
  * negative errno; so do the next two.
  */
-int vmm_sandbox_enter(const struct vmm_options *options, struct vl_err *err);
+int vmm_sandbox_enter(const struct vmm_options *options, bool registers, struct vl_err *err);
 
 /* vmm_enter_fn, with a const struct vmm_options as @ctx: its place, and its sandbox */
 int vmm_sandbox_enter_vcpu(void *ctx, unsigned int id, struct vl_err *err);
 
 /* When the threads of all vCPUs are there. */
-int vmm_sandbox_settle(const struct vmm_options *options, struct vl_err *err);
+int vmm_sandbox_settle(const struct vmm_options *options, bool registers, struct vl_err *err);
 
 /* vmm_rules.c: of all threads, and of vCPUs; the one that runs calls itself @pid */
 const struct sandbox_rule *vmm_rules_all(unsigned int *nr, unsigned int pid);

@@ -89,7 +89,7 @@ int vmm_run_storm(const struct vmm_options *options)
 	ret = vmm_storm_create(&storm, &config, &err);
 	if (ret)
 		return fail(&err, vmm_exit_code(ret));
-	ret = vmm_sandbox_enter(options, &err);
+	ret = vmm_sandbox_enter(options, false, &err);
 	if (!ret)
 		ret = vmm_storm_start(&storm, &err);
 	if (!ret)

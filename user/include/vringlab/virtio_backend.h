@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct virtio_backend;
 struct vl_err;
@@ -43,6 +44,20 @@ struct virtio_queue {
 };
 
 /**
+ * struct virtio_server - What takes the kicks of a virtqueue
+ * @backend:	enum vringlab_backend; VRINGLAB_BACKEND_UNKNOWN for this process.
+ * @pid:	Its thread group; 0 for this process, or if it is not known.
+ * @user_data:	Of the io_uring completions that take kicks, with @has_user_data.
+ * @has_user_data: Whether it is known.
+ */
+struct virtio_server {
+	uint32_t backend;
+	pid_t pid;
+	uint64_t user_data;
+	bool has_user_data;
+};
+
+/**
  * struct virtio_backend_ops - What a back-end can do
  * @start:	DRIVER_OK: serve the enabled ones of @queues with these @features, from
  *		their beginning. Returns 0, or a negative errno: nothing is served then,
@@ -50,6 +65,8 @@ struct virtio_queue {
  * @stop:	The driver has reset the device, or it has failed: when it returns,
  *		guest memory is touched no more, and no kick_fd is read. Also of a
  *		back-end that was not started, or has failed by itself.
+ * @get_server:	Tell what serves the virtqueue @index, which is started. @server is
+ *		zeroed. NULL: nobody knows.
  * @get_config:	Read config space; inside of @config_size.
  * @set_config:	Write config space; inside of @config_size. NULL: read-only.
  * @destroy:	Free it; it is stopped.
@@ -58,6 +75,8 @@ struct virtio_backend_ops {
 	int (*start)(struct virtio_backend *be, uint64_t features,
 		     const struct virtio_queue *queues, unsigned int nr, struct vl_err *err);
 	void (*stop)(struct virtio_backend *be);
+	void (*get_server)(const struct virtio_backend *be, unsigned int index,
+			   struct virtio_server *server);
 	void (*get_config)(struct virtio_backend *be, uint32_t offset, void *buf, uint32_t size);
 	void (*set_config)(struct virtio_backend *be, uint32_t offset, const void *buf,
 			   uint32_t size);

@@ -35,8 +35,8 @@ struct vmm;
 
 /**
  * struct virtio_transport_ops - What a transport tells its owner
- * @queue_started: A virtqueue is about to be served: its kick and call eventfds can be
- *		watched. May be NULL.
+ * @queue_started: A virtqueue is served, and the driver has not been told yet: its kick
+ *		and call eventfds can be watched. May be NULL.
  * @queue_stopped: It is not served any more. May be NULL.
  * @failed:	The device does not work until the driver resets it; @err says why. May
  *		be NULL.

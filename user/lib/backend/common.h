@@ -20,6 +20,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
+#include <linux/vringlab.h>
 
 #include <vringlab/backend_host.h>
 #include <vringlab/err.h>

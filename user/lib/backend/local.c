@@ -90,6 +90,16 @@ static int local_start(struct virtio_backend *be, uint64_t features,
 	return ret;
 }
 
+static void local_get_server(const struct virtio_backend *be, unsigned int index,
+			     struct virtio_server *server)
+{
+	const struct local *l = (const struct local *)be;
+
+	for (unsigned int i = 0; i < l->vdev->num_queues; i++)
+		served_get_server(&l->rings[i], index, server);
+	served_get_server(&l->ctrl.ring, index, server);
+}
+
 static void local_get_config(struct virtio_backend *be, uint32_t offset, void *buf, uint32_t size)
 {
 	struct local *l = local_of(be);
@@ -118,6 +128,7 @@ static void local_destroy(struct virtio_backend *be)
 static const struct virtio_backend_ops ops = {
 	.start = local_start,
 	.stop = local_stop,
+	.get_server = local_get_server,
 	.get_config = local_get_config,
 	.set_config = local_set_config,
 	.destroy = local_destroy,

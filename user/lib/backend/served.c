@@ -102,6 +102,17 @@ static void device_run(struct vdev_queue *q)
 	served_poke(s);
 }
 
+void served_get_server(const struct served *s, unsigned int index, struct virtio_server *server)
+{
+	if (!s->started || s->index != index || !s->kick)
+		return;
+	*server = (struct virtio_server){
+		.backend = VRINGLAB_BACKEND_UNKNOWN,
+		.user_data = loop_op_user_data(s->kick),
+		.has_user_data = true,
+	};
+}
+
 void served_poke(struct served *s)
 {
 	if (s->started && !s->stopping)

@@ -51,6 +51,9 @@ void served_init(struct served *s, struct backend *b, struct vdev *vdev, unsigne
 int served_start(struct served *s, uint64_t features, const struct virtio_queue *q,
 		 struct vl_err *err);
 
+/* If it is the back-end's virtqueue @index: by what it takes kicks. */
+void served_get_server(const struct served *s, unsigned int index, struct virtio_server *server);
+
 /* Has it looked at when the events that are there have been handled. */
 void served_poke(struct served *s);
 

@@ -160,6 +160,16 @@ static int net_start(struct virtio_backend *be, uint64_t features,
 	return ret;
 }
 
+/* The control virtqueue is served here. */
+static void net_get_server(const struct virtio_backend *be, unsigned int index,
+			   struct virtio_server *server)
+{
+	const struct vhost_net *n = (const struct vhost_net *)be;
+
+	server->backend = VRINGLAB_BACKEND_VHOST_NET;
+	served_get_server(&n->ctrl.ring, index, server);
+}
+
 static void net_get_config(struct virtio_backend *be, uint32_t offset, void *buf, uint32_t size)
 {
 	const struct vhost_net *n = net_of(be);
@@ -183,6 +193,7 @@ static void net_destroy(struct virtio_backend *be)
 static const struct virtio_backend_ops ops = {
 	.start = net_start,
 	.stop = net_stop,
+	.get_server = net_get_server,
 	.get_config = net_get_config,
 	.destroy = net_destroy,
 };

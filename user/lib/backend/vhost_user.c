@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <vringlab/fd.h>
 
@@ -216,6 +217,20 @@ static int vhost_user_start(struct virtio_backend *be, uint64_t features,
 	return ret;
 }
 
+/* Of the connection at the moment: the next back-end may be another process. */
+static void vhost_user_get_server(const struct virtio_backend *be, unsigned int index,
+				  struct virtio_server *server)
+{
+	const struct vhost_user *v = (const struct vhost_user *)be;
+	struct ucred peer = { .pid = 0 };
+	socklen_t size = sizeof(peer);
+
+	server->backend = VRINGLAB_BACKEND_VHOST_USER;
+	if (!getsockopt(vu_session_fd(&v->session), SOL_SOCKET, SO_PEERCRED, &peer, &size))
+		server->pid = peer.pid;
+	served_get_server(&v->ctrl.ring, index, server);
+}
+
 static void vhost_user_destroy(struct virtio_backend *be)
 {
 	struct vhost_user *v = vhost_user_of(be);
@@ -229,6 +244,7 @@ static void vhost_user_destroy(struct virtio_backend *be)
 static const struct virtio_backend_ops ops = {
 	.start = vhost_user_start,
 	.stop = vhost_user_stop,
+	.get_server = vhost_user_get_server,
 	.get_config = vhost_user_get_config,
 	.set_config = vhost_user_set_config,
 	.destroy = vhost_user_destroy,

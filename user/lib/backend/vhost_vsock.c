@@ -64,6 +64,14 @@ static int vsock_start(struct virtio_backend *be, uint64_t features,
 	return ret;
 }
 
+static void vsock_get_server(const struct virtio_backend *be, unsigned int index,
+			     struct virtio_server *server)
+{
+	(void)be;
+	(void)index;
+	server->backend = VRINGLAB_BACKEND_VHOST_VSOCK;
+}
+
 static void vsock_get_config(struct virtio_backend *be, uint32_t offset, void *buf, uint32_t size)
 {
 	const struct virtio_vsock_config config = { .guest_cid = htole64(vsock_of(be)->cid) };
@@ -82,6 +90,7 @@ static void vsock_destroy(struct virtio_backend *be)
 static const struct virtio_backend_ops ops = {
 	.start = vsock_start,
 	.stop = vsock_stop,
+	.get_server = vsock_get_server,
 	.get_config = vsock_get_config,
 	.destroy = vsock_destroy,
 };

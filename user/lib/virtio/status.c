@@ -33,7 +33,9 @@ void vt_halt(struct virtio_transport *t)
 	t->started = false;
 	t->ops->stop(t);
 	t->be->ops->stop(t->be);
-	tell_queues(t, t->config.ops.queue_stopped);
+	if (t->told)
+		tell_queues(t, t->config.ops.queue_stopped);
+	t->told = false;
 }
 
 /* VIRTIO 1.2 section 2.1.2: the driver is told, once it listens. */
@@ -81,7 +83,6 @@ static void start(struct virtio_transport *t)
 	struct vl_err err = { 0 };
 
 	t->started = true;
-	tell_queues(t, t->config.ops.queue_started);
 	t->ops->start(t);
 	/* that has failed: its trouble is over now, and so is the start */
 	if (!t->started)
@@ -90,6 +91,10 @@ static void start(struct virtio_transport *t)
 		need_reset(t, &err);
 		vt_halt(t);
 	}
+	if (!t->started)
+		return;
+	t->told = true;
+	tell_queues(t, t->config.ops.queue_started);
 }
 
 /* Bits are only added; what the driver must not set yet is not. */

@@ -42,6 +42,7 @@ struct vt_ops {
  * @be:		@config.backend.
  * @offered:	Feature bits.
  * @started:	The back-end was started. The loop's.
+ * @told:	The owner was told of the virtqueues that are served. The loop's.
  * @lock:	Protects the following, and what PCI and MMIO want. While DRIVER_OK is
  *		set, @queues and @driver_features do not change.
  * @status:	Device status.
@@ -59,6 +60,7 @@ struct virtio_transport {
 	struct virtio_backend *be;
 	uint64_t offered;
 	bool started;
+	bool told;
 	pthread_mutex_t *lock;
 	uint8_t status;
 	uint32_t generation;
