@@ -368,6 +368,30 @@ TEST_F(boot, initrd_has_to_fit)
 	EXPECT_EQ(0, memcmp(self->ram + self->boot.initrd_gpa, "070701", 6));
 }
 
+TEST_F(boot, more_follows_the_initrd_where_the_kernel_looks_for_it)
+{
+	uint64_t room = MEMORY - T_KERNEL_GPA - T_KERNEL_INIT_BYTES;
+	const uint8_t *at;
+
+	WRITE_IMAGE(make_bzimage(self->image));
+	self->config.more = "more";
+	self->config.more_bytes = 4;
+	/* alone */
+	OPEN_AND_LOAD(&one_cpu);
+	EXPECT_EQ(4u, self->boot.initrd_bytes);
+	EXPECT_EQ(0, memcmp(self->ram + self->boot.initrd_gpa, "more", 4));
+	/* at the next multiple of 4, behind zeros */
+	WRITE_INITRD(6);
+	OPEN_AND_LOAD(&one_cpu);
+	EXPECT_EQ(12u, self->boot.initrd_bytes);
+	at = self->ram + self->boot.initrd_gpa;
+	EXPECT_EQ(0, memcmp(at, "070701\0\0more", 12));
+	WRITE_INITRD(room - 3);
+	EXPECT_BAD(-ENOSPC);
+	WRITE_INITRD(room - 4);
+	OPEN_AND_LOAD(&one_cpu);
+}
+
 TEST_F(boot, files_that_shrink_are_told)
 {
 	self->bytes = make_bzimage(self->image);

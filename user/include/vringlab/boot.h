@@ -102,12 +102,16 @@ void boot_image_close(struct boot_image *image);
  * struct boot_config - What is to be booted
  * @kernel:	Path of the image.
  * @initrd:	Path of the initrd, NULL for none.
+ * @more:	What is to follow the initrd, an initramfs of its own; NULL for nothing.
+ * @more_bytes:	Its size.
  * @cmdline:	Command line, "" for none.
  * @memory:	Bytes of guest memory.
  */
 struct boot_config {
 	const char *kernel;
 	const char *initrd;
+	const void *more;
+	uint64_t more_bytes;
 	const char *cmdline;
 	uint64_t memory;
 };
@@ -118,8 +122,11 @@ struct boot_config {
  * @cmdline:	Command line.
  * @initrd_fd:	-1 for none.
  * @initrd_path: For messages.
+ * @file_bytes:	Its size, 0 for none.
+ * @more:	What follows at the next multiple of 4, where the kernel looks for it.
+ * @more_bytes:	Its size, 0 for none.
  * @initrd_gpa:	Where to.
- * @initrd_bytes: 0 for none.
+ * @initrd_bytes: Of both, 0 for none.
  * @low:	Bytes of memory from 0.
  * @high:	Bytes of memory from 4 GiB.
  */
@@ -128,6 +135,9 @@ struct boot {
 	const char *cmdline;
 	int initrd_fd;
 	const char *initrd_path;
+	uint64_t file_bytes;
+	const void *more;
+	uint64_t more_bytes;
 	uint64_t initrd_gpa;
 	uint64_t initrd_bytes;
 	uint64_t low;

@@ -37,7 +37,8 @@ static int place_initrd(struct boot *boot, struct vl_err *err)
 		return vl_err_set(err, -ENOSPC,
 				  "%s of %llu bytes does not fit behind the kernel, which ends at "
 				  "%#llx: give the guest more memory",
-				  boot->initrd_path, (unsigned long long)boot->initrd_bytes,
+				  boot->initrd_path ? boot->initrd_path : "an initramfs",
+				  (unsigned long long)boot->initrd_bytes,
 				  (unsigned long long)boot->image.end_gpa);
 	boot->initrd_gpa = end - pages;
 	return 0;
@@ -46,12 +47,32 @@ static int place_initrd(struct boot *boot, struct vl_err *err)
 static int open_initrd(struct boot *boot, const char *path, struct vl_err *err)
 {
 	boot->initrd_path = path;
-	boot->initrd_fd = boot_file_open(path, &boot->initrd_bytes, err);
+	boot->initrd_fd = boot_file_open(path, &boot->file_bytes, err);
 	if (boot->initrd_fd < 0)
 		return boot->initrd_fd;
-	if (!boot->initrd_bytes)
+	if (!boot->file_bytes)
 		return vl_err_set(err, -ENODATA, "%s is empty", path);
-	return place_initrd(boot, err);
+	return 0;
+}
+
+/* init/initramfs.c in the kernel: one begins at a multiple of 4, behind zeros. */
+static uint64_t more_offset(const struct boot *boot)
+{
+	return (boot->file_bytes + 3) & ~3ull;
+}
+
+static int check_initrd(struct boot *boot, const struct boot_config *config, struct vl_err *err)
+{
+	int ret = config->initrd ? open_initrd(boot, config->initrd, err) : 0;
+
+	if (ret)
+		return ret;
+	boot->more = config->more;
+	boot->more_bytes = config->more_bytes;
+	boot->initrd_bytes = boot->file_bytes;
+	if (boot->more_bytes)
+		boot->initrd_bytes = more_offset(boot) + boot->more_bytes;
+	return boot->initrd_bytes ? place_initrd(boot, err) : 0;
 }
 
 static int check(struct boot *boot, const struct boot_config *config, struct vl_err *err)
@@ -67,7 +88,7 @@ static int check(struct boot *boot, const struct boot_config *config, struct vl_
 		return vl_err_set(err, -E2BIG,
 				  "the command line has %zu bytes: this kernel takes %u", length,
 				  boot->image.cmdline_max);
-	return config->initrd ? open_initrd(boot, config->initrd, err) : 0;
+	return check_initrd(boot, config, err);
 }
 
 int boot_open(struct boot *boot, const struct boot_config *config, struct vl_err *err)
@@ -109,9 +130,11 @@ static int load_files(const struct boot *boot, uint8_t *ram, struct vl_err *err)
 		ret = boot_file_read(image->fd, image->path, segment->offset, ram + segment->gpa,
 				     segment->file_bytes, err);
 	}
-	if (!ret && boot->initrd_bytes)
+	if (!ret && boot->file_bytes)
 		ret = boot_file_read(boot->initrd_fd, boot->initrd_path, 0, ram + boot->initrd_gpa,
-				     boot->initrd_bytes, err);
+				     boot->file_bytes, err);
+	if (!ret && boot->more_bytes)
+		memcpy(ram + boot->initrd_gpa + more_offset(boot), boot->more, boot->more_bytes);
 	return ret;
 }
 
