@@ -16,30 +16,8 @@ for file in "/lib/modules/$(uname -r)"/vmlinu{x,z} "/boot/vmlinuz-$(uname -r)"; 
 	fi
 done
 
-# put_modules FOLDER NAME...: those that are not built in, in the order of loading
-put_modules()
-{
-	local folder=$1 path n=100
-
-	shift
-	mkdir -p "$folder"
-	while read -r path; do
-		n=$((n + 1))
-		case $path in
-		*.xz) xz -dc "$path" ;;
-		*.zst) zstd -dcq "$path" ;;
-		*.gz) gzip -dc "$path" ;;
-		*) cat "$path" ;;
-		esac >"$folder/$n" || return
-	done < <(modprobe -a --show-depends "$@" |
-		awk '$1 == "insmod" && !seen[$2]++ { print $2 }')
-}
-
-# make_initramfs FOLDER FILE: all that is in the folder
-make_initramfs()
-{
-	(cd "$1" && find . | cpio -o -H newc -R 0:0 --quiet) >"$2"
-}
+# shellcheck source=initramfs.sh
+. "$lib/initramfs.sh"
 
 # The guest's console: written to by 3, read by read_answer
 open_console()

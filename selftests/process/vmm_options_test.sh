@@ -63,9 +63,9 @@ help_states_each_option()
 
 	run "$vringlab" vmm --help
 	[ "$status" -eq 0 ] || return 1
-	for option in append count cpus depth device doorbell dump-regs eventfds explain guest \
-		help house-keeping initrd irqchip json kernel kvm memory no-sandbox pages pin \
-		priority queue-size reconnect size socket timeout trace wait; do
+	for option in append bench count cpus depth device doorbell dump-regs eventfds explain \
+		guest help house-keeping initrd irqchip json kernel kvm memory no-sandbox pages \
+		pin priority queue-size reconnect size socket timeout trace wait; do
 		grep -q -- "^  --$option " "$tmp/out" || return 1
 	done
 }
@@ -165,7 +165,7 @@ more_than_the_host_has()
 }
 
 ktap_print_header
-ktap_set_plan 67
+ktap_set_plan 74
 
 check "help states each option" help_states_each_option
 check "a guest is needed" refused "--guest hello or --guest ring-ping"
@@ -192,6 +192,19 @@ check "a device is for a kernel" refused "--device is for --kernel only" \
 	--guest hello --device rng
 check "an unknown kind of device is named" refused "--device nosuch" \
 	--kernel /nowhere --device nosuch
+check "an unknown benchmark is named" refused "--bench blk,gpu: it takes net, blk and vsock" \
+	--kernel /nowhere --bench blk,gpu
+check "a benchmark stands once" refused "each once" --kernel /nowhere --bench blk,blk
+check "a benchmark needs its device" refused "--bench blk needs one --device blk, not 0" \
+	--kernel /nowhere --device rng --bench blk
+check "and no second one" refused "not 2" \
+	--kernel /nowhere --device blk,file=/a --device blk,file=/b --bench blk
+check "the echo needs an address" refused "address=A.B.C.D/LEN" \
+	--kernel /nowhere --device net,tap=vl --bench net
+check "with room for a guest" refused "LEN at most 30" \
+	--kernel /nowhere --device net,tap=vl,address=192.0.2.1/31 --bench net
+check "a micro-guest has no benchmark of Linux" refused "--bench is for --kernel only" \
+	--guest hello --bench blk
 check "an unknown irqchip is refused" refused "none, lapic or pc" --guest hello --irqchip apic
 check "explaining is no JSON" refused "exclude each other" --guest hello --explain --json
 check "a count of 0 is refused" ping_refused "--count 0: out of range; it takes 1 to" --count 0

@@ -5,7 +5,7 @@
 OBJCOPY ?= objcopy
 
 # Not the user's CFLAGS: no sanitizer, profiler or vector instruction runs there.
-guest_cflags := -std=gnu11 $(WARN) $(if $(WERROR),-Werror) -O2 -m64 \
+guest_cflags := -std=gnu11 -D_GNU_SOURCE $(WARN) $(if $(WERROR),-Werror) -O2 -m64 \
 	-ffreestanding -nostdlib -fno-pic -fno-pie -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fcf-protection=none -mno-red-zone \
 	-mgeneral-regs-only
@@ -39,6 +39,14 @@ $(out)/guest/%.bin: $(out)/guest/%.elf
 	$(call say,OBJCOPY)
 	$(Q)$(OBJCOPY) -O binary $< $@
 
-$(out)/lib/vmm/guests.o: $(guest_bins)
+# What runs in a Linux guest, without a C library: a program as any other.
+linux_tools := $(out)/guest/linux/bench
+linux_start := $(out)/guest/linux/start.o
+$(linux_tools): %: %.o $(linux_start)
+	$(call say,LD)
+	$(Q)$(LD) -m elf_x86_64 -nostdlib -static -z noexecstack --build-id=none -s -o $@ \
+		$< $(linux_start)
 
--include $(guest_bins:.bin=.d) $(wildcard $(out)/guest/lib/*.d)
+$(out)/lib/vmm/guests.o: $(guest_bins) $(linux_tools)
+
+-include $(guest_bins:.bin=.d) $(linux_tools:=.d) $(wildcard $(out)/guest/lib/*.d)

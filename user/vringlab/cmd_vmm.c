@@ -72,6 +72,7 @@ enum {
 
 enum {
 	OPT_APPEND = 256,
+	OPT_BENCH,
 	OPT_COUNT,
 	OPT_CPUS,
 	OPT_DEPTH,
@@ -103,6 +104,7 @@ enum {
 
 static const struct option long_options[] = {
 	{ "append", required_argument, NULL, OPT_APPEND },
+	{ "bench", required_argument, NULL, OPT_BENCH },
 	{ "count", required_argument, NULL, OPT_COUNT },
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "depth", required_argument, NULL, OPT_DEPTH },
@@ -140,7 +142,8 @@ static const struct {
 	unsigned int guests;
 } restricted[] = {
 	{ OPT_APPEND, LINUX },
-	{ OPT_COUNT, RING_PING | EXIT_COST | IRQ_COST | STORM },
+	{ OPT_BENCH, LINUX },
+	{ OPT_COUNT, RING_PING | EXIT_COST | IRQ_COST | STORM | LINUX },
 	{ OPT_CPUS, LINUX },
 	{ OPT_DEPTH, RING_PING },
 	{ OPT_DEVICE, LINUX },
@@ -265,6 +268,13 @@ static int parse_linux_option(int opt, const char *name, struct vmm_options *o)
 	case OPT_APPEND:
 		o->append = optarg;
 		return 0;
+	case OPT_BENCH:
+		if (!vmm_bench_parse(&o->bench, optarg))
+			return 0;
+		return usage_error("vmm",
+				   "--bench %s: it takes net, blk and vsock, each once, "
+				   "with commas between",
+				   optarg);
 	case OPT_CPUS:
 		return parse_u32(name, optarg, MACHINE_CPUS_MAX, &o->cpus);
 	case OPT_DEVICE:
@@ -437,6 +447,8 @@ static int check_options(const struct vmm_options *o, const struct guest *guest)
 	bool ping = guest->run == vmm_run_ping;
 	struct vl_err err;
 
+	if (o->given >> (OPT_COUNT - OPT_APPEND) & 1 && o->kernel && !o->bench.nr)
+		return usage_error("vmm", "--count is for a kernel with --bench only");
 	if (o->explain && o->json)
 		return usage_error("vmm", "--explain and --json exclude each other");
 	if (ping && !o->socket)

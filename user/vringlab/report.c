@@ -152,22 +152,17 @@ static int read_rest(struct vlnl *nl, struct answers *a, struct vl_err *err)
 	return vlnl_discover_get(nl, &a->discover, err);
 }
 
-static int answers_read(struct answers *a, const char *which, enum report_period period,
-			struct vl_err *err)
+static int answers_read(struct answers *a, struct vlnl *nl, const char *which,
+			enum report_period period, struct vl_err *err)
 {
-	struct vlnl *nl;
-	int ret = vlnl_open(&nl, err);
+	int ret = read_vrings(nl, a, which, err);
 
-	if (ret)
-		return ret;
-	ret = read_vrings(nl, a, which, err);
 	if (!ret && period == REPORT_ALL_TIME)
 		ret = read_all_time(nl, a, err);
 	else if (!ret)
 		ret = read_intervals(nl, a, period == REPORT_RESET, err);
 	if (!ret)
 		ret = read_rest(nl, a, err);
-	vlnl_close(nl);
 	return ret;
 }
 
@@ -232,9 +227,22 @@ static uint64_t now_ns(void)
 int report_read(struct report *report, const char *which, enum report_period period,
 		struct vl_err *err)
 {
+	struct vlnl *nl;
+	int ret = vlnl_open(&nl, err);
+
+	if (ret)
+		return ret;
+	ret = report_read_from(report, nl, which, period, err);
+	vlnl_close(nl);
+	return ret;
+}
+
+int report_read_from(struct report *report, struct vlnl *nl, const char *which,
+		     enum report_period period, struct vl_err *err)
+{
 	struct answers a = { 0 };
 	struct report r = { .period = period, .read_ns = now_ns() };
-	int ret = answers_read(&a, which, period, err);
+	int ret = answers_read(&a, nl, which, period, err);
 
 	if (!ret)
 		ret = join(&r, &a, err);

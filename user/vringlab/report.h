@@ -92,6 +92,19 @@ int report_read(struct report *report, const char *which, enum report_period per
 		struct vl_err *err);
 
 /**
+ * report_read_from() - Likewise, by a client that is there
+ * @report:	Set on success only; end it with report_free().
+ * @nl:		Client.
+ * @which:	As report_read().
+ * @period:	Likewise.
+ * @err:	What went wrong.
+ *
+ * Return: as report_read().
+ */
+int report_read_from(struct report *report, struct vlnl *nl, const char *which,
+		     enum report_period period, struct vl_err *err);
+
+/**
  * report_free() - Free what report_read() allocated
  * @report:	Report.
  */

@@ -14,6 +14,7 @@
 #include <vringlab/vmm_ring_ping.h>
 #include <vringlab/vmm_vcpu.h>
 
+#include "vmm_bench.h"
 #include "vmm_device.h"
 #include "vmm_threads.h"
 
@@ -47,6 +48,7 @@ struct vmm_options {
 	struct vmm_device devices[VMM_DEVICES_MAX];
 	unsigned int nr_devices;
 	bool trace;
+	struct vmm_bench_kinds bench;
 
 	/* micro-guests */
 	const char *socket;
@@ -89,9 +91,9 @@ int vmm_run_linux(const struct vmm_options *options);
 /* vmm_report.c */
 void vmm_report_hello(const struct vmm_options *options, const struct vmm_vcpu_result *result,
 		      bool ok);
-/* @end: how, in a word. */
+/* @end: how, in a word. @bench: an object to add, or NULL. */
 void vmm_report_linux(const struct machine_config *config, const struct machine_result *result,
-		      const char *end, bool ok);
+		      const char *end, struct json_object *bench, bool ok);
 /* @lost: back-ends. */
 void vmm_report_ping(const struct vmm_options *options, const struct vmm_ring_ping_result *ping,
 		     const struct vmm_vcpu_result *result, uint64_t lost, bool ok);

@@ -26,6 +26,7 @@ struct vmm_devices {
 	struct backend_host host;
 	struct loop_errands *errands;
 	struct vmm_trace *trace;
+	const struct vmm_device *devs;
 	struct pci_bus *bus;
 	unsigned int nr;
 	unsigned int nr_pci;
@@ -117,6 +118,7 @@ int vmm_devices_create(struct vmm_devices **devices, const struct machine *machi
 	d->vm = machine_vm(machine);
 	d->loop = loop;
 	d->trace = trace;
+	d->devs = devs;
 	ret = create(d, devs, nr, err);
 	if (ret) {
 		vmm_devices_destroy(d);
@@ -129,6 +131,17 @@ int vmm_devices_create(struct vmm_devices **devices, const struct machine *machi
 uint32_t vmm_devices_mmio(const struct vmm_devices *devices)
 {
 	return (1u << devices->nr_mmio) - 1;
+}
+
+struct loop_errands *vmm_devices_errands(const struct vmm_devices *devices)
+{
+	return devices->errands;
+}
+
+const struct virtio_backend *vmm_devices_backend(const struct vmm_devices *devices,
+						 const struct vmm_device *dev)
+{
+	return devices->backend[dev - devices->devs];
 }
 
 void vmm_devices_close(struct vmm_devices *devices)

@@ -10,7 +10,9 @@
 #include "vmm_device.h"
 
 struct loop;
+struct loop_errands;
 struct machine;
+struct virtio_backend;
 struct vl_err;
 struct vmm_devices;
 struct vmm_trace;
@@ -36,6 +38,13 @@ int vmm_devices_create(struct vmm_devices **devices, const struct machine *machi
 
 /** vmm_devices_mmio() - A bit for each virtio-mmio device, for the tables. */
 uint32_t vmm_devices_mmio(const struct vmm_devices *devices);
+
+/** vmm_devices_errands() - By which vCPUs reach the loop. */
+struct loop_errands *vmm_devices_errands(const struct vmm_devices *devices);
+
+/** vmm_devices_backend() - What serves @dev, one of those it was created with. */
+const struct virtio_backend *vmm_devices_backend(const struct vmm_devices *devices,
+						 const struct vmm_device *dev);
 
 /** vmm_devices_close() - Let vCPUs go that wait for a device; before they are stopped. */
 void vmm_devices_close(struct vmm_devices *devices);

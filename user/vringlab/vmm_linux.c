@@ -16,6 +16,7 @@
 #include "command.h"
 #include "output.h"
 #include "vmm.h"
+#include "vmm_bench.h"
 #include "vmm_console.h"
 #include "vmm_devices.h"
 #include "vmm_sandbox.h"
@@ -39,6 +40,7 @@ struct linux_run {
 	struct machine *machine;
 	struct vmm_devices *devices;
 	struct vmm_trace *trace;
+	struct vmm_bench *bench;
 	struct loop_op *timer;
 	enum stop stop;
 	int signal;
@@ -124,6 +126,11 @@ static int create_machine(struct linux_run *run, struct vl_err *err)
 		return ret;
 	ret = vmm_devices_create(&run->devices, run->machine, run->loop, o->devices, o->nr_devices,
 				 run->trace, err);
+	if (ret)
+		return ret;
+	if (run->bench)
+		ret = vmm_bench_start(run->bench, machine_vm(run->machine), run->loop, run->devices,
+				      run->trace, err);
 	if (ret)
 		return ret;
 	tables.virtio_mmio = vmm_devices_mmio(run->devices);
@@ -238,6 +245,20 @@ static void dump_after(const struct linux_run *run, enum machine_end end)
 		vmm_dump_regs(&regs, "after");
 }
 
+static void report(const struct linux_run *run, const struct machine_result *result, bool ok)
+{
+	struct json_object *bench = NULL;
+
+	if (!run->options->json) {
+		if (run->bench)
+			vmm_bench_print(run->bench);
+		return;
+	}
+	if (run->bench)
+		bench = vmm_bench_json(run->bench);
+	vmm_report_linux(&run->config, result, end_name(run, result->end), bench, ok);
+}
+
 /* Returns the exit code. */
 static int run_to_end(struct linux_run *run)
 {
@@ -251,13 +272,14 @@ static int run_to_end(struct linux_run *run)
 	machine_stop(run->machine, &result);
 	if (!ret)
 		ret = judge(run, &result, &err);
+	if (!ret && run->bench)
+		ret = vmm_bench_check(run->bench, &err);
 	lost = vmm_console_destroy(run->console, run->stop != STOP_SIGNAL, ret ? NULL : &err);
 	run->console = NULL;
 	dump_after(run, result.end);
 	if (!ret)
 		ret = lost;
-	if (run->options->json)
-		vmm_report_linux(&run->config, &result, end_name(run, result.end), !ret);
+	report(run, &result, !ret);
 	return ret ? fail(&err, EXIT_FAILED) : EXIT_OK;
 }
 
@@ -275,6 +297,8 @@ static int run_guest(struct linux_run *run)
 	else
 		ret = run_to_end(run);
 	vmm_console_destroy(run->console, false, NULL);
+	vmm_bench_destroy(run->bench);
+	run->bench = NULL;
 	vmm_devices_destroy(run->devices);
 	machine_destroy(run->machine);
 	loop_destroy(run->loop);
@@ -305,14 +329,40 @@ static int run_traced(struct linux_run *run)
 	return ret;
 }
 
+static int open_files(struct linux_run *run, struct vl_err *err)
+{
+	const struct vmm_options *o = run->options;
+	struct boot_config boot = {
+		.kernel = o->kernel,
+		.initrd = o->initrd,
+		.cmdline = o->append ? o->append : "",
+		.memory = o->memory,
+	};
+	size_t bytes = 0;
+
+	if (run->bench)
+		boot.more = vmm_bench_initrd(run->bench, &bytes);
+	boot.more_bytes = bytes;
+	return boot_open(&run->boot, &boot, err);
+}
+
+static int run_planned(struct linux_run *run)
+{
+	struct vl_err err;
+	int ret;
+
+	ret = machine_check(&run->config, &err);
+	if (!ret)
+		ret = open_files(run, &err);
+	if (ret)
+		return fail(&err, EXIT_FAILED);
+	ret = run_traced(run);
+	boot_close(&run->boot);
+	return ret;
+}
+
 int vmm_run_linux(const struct vmm_options *options)
 {
-	struct boot_config boot = {
-		.kernel = options->kernel,
-		.initrd = options->initrd,
-		.cmdline = options->append ? options->append : "",
-		.memory = options->memory,
-	};
 	struct linux_run run = {
 		.options = options,
 		.config = {
@@ -329,12 +379,10 @@ int vmm_run_linux(const struct vmm_options *options)
 	struct vl_err err;
 	int ret;
 
-	ret = machine_check(&run.config, &err);
-	if (!ret)
-		ret = boot_open(&run.boot, &boot, &err);
-	if (ret)
-		return fail(&err, EXIT_FAILED);
-	ret = run_traced(&run);
-	boot_close(&run.boot);
+	if (options->bench.nr && vmm_bench_create(&run.bench, options, &err))
+		return err.code == -EINVAL ? usage_error("vmm", "%s", err.msg) :
+					     fail(&err, EXIT_FAILED);
+	ret = run_planned(&run);
+	vmm_bench_destroy(run.bench);
 	return ret;
 }

@@ -59,7 +59,7 @@ void vmm_report_hello(const struct vmm_options *options, const struct vmm_vcpu_r
 }
 
 void vmm_report_linux(const struct machine_config *config, const struct machine_result *result,
-		      const char *end, bool ok)
+		      const char *end, struct json_object *bench, bool ok)
 {
 	struct json_object *obj = json_object_new_object();
 
@@ -69,6 +69,8 @@ void vmm_report_linux(const struct machine_config *config, const struct machine_
 	json_add_u64(obj, "user-exits", result->exits);
 	json_add_u64(obj, "cpus", config->nr_cpus);
 	json_add_u64(obj, "memory-bytes", config->memory);
+	if (bench)
+		json_object_object_add(obj, "bench", bench);
 	vmm_print_json(obj);
 }
 

@@ -7,6 +7,7 @@
 #include <vringlab/nl.h>
 #include <vringlab/virtio_backend.h>
 
+#include "report.h"
 #include "trace.h"
 #include "vmm_trace.h"
 
@@ -112,6 +113,42 @@ void vmm_trace_queue(struct vmm_trace *trace, const struct virtio_backend *be,
 	/* of a back-end that traces it the module knows more than we can tell */
 	if (ret && ret != -EEXIST && trace->required)
 		fprintf(stderr, "vringlab: not traced: %s\n", err.msg);
+}
+
+static int read_queue(struct vmm_trace *trace, const struct traced *traced,
+		      enum report_period period, struct report *report)
+{
+	char id[16];
+	struct vl_err err;
+	int ret;
+
+	snprintf(id, sizeof(id), "%u", traced->id);
+	ret = report_read_from(report, trace->nl, id, period, &err);
+	if (ret)
+		fprintf(stderr, "vringlab: no counters of vring %s: %s\n", id, err.msg);
+	return ret;
+}
+
+void vmm_trace_reset(struct vmm_trace *trace, const struct virtio_backend *be)
+{
+	for (unsigned int i = 0; trace && i < trace->nr; i++) {
+		struct report report;
+
+		if (trace->queues[i].be == be && trace->queues[i].id &&
+		    !read_queue(trace, &trace->queues[i], REPORT_RESET, &report))
+			report_free(&report);
+	}
+}
+
+void vmm_trace_read(struct vmm_trace *trace, const struct virtio_backend *be,
+		    struct report **reports, unsigned int *nr)
+{
+	*nr = 0;
+	*reports = trace ? calloc(trace->nr ? trace->nr : 1, sizeof(**reports)) : NULL;
+	for (unsigned int i = 0; *reports && i < trace->nr; i++)
+		if (trace->queues[i].be == be && trace->queues[i].id &&
+		    !read_queue(trace, &trace->queues[i], REPORT_SINCE_RESET, &(*reports)[*nr]))
+			++*nr;
 }
 
 void vmm_trace_close(struct vmm_trace *trace)

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+struct report;
 struct virtio_backend;
 struct virtio_queue;
 struct vl_err;
@@ -38,6 +39,24 @@ int vmm_trace_open(struct vmm_trace **trace, bool required, bool vhost, struct v
  */
 void vmm_trace_queue(struct vmm_trace *trace, const struct virtio_backend *be,
 		     const struct virtio_queue *queue);
+
+/**
+ * vmm_trace_reset() - Begin an interval of all virtqueues of a device
+ * @trace:	NULL is allowed.
+ * @be:		Device.
+ */
+void vmm_trace_reset(struct vmm_trace *trace, const struct virtio_backend *be);
+
+/**
+ * vmm_trace_read() - Read the interval so far
+ * @trace:	NULL is allowed: there are no reports then.
+ * @be:		Device.
+ * @reports:	Set to an array, one for each virtqueue that is registered; the caller
+ *		frees each by report_free(), and the array.
+ * @nr:		Set to their count.
+ */
+void vmm_trace_read(struct vmm_trace *trace, const struct virtio_backend *be,
+		    struct report **reports, unsigned int *nr);
 
 /** vmm_trace_close() - Delete what was registered; NULL is allowed. */
 void vmm_trace_close(struct vmm_trace *trace);

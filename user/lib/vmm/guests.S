@@ -17,6 +17,7 @@ vmm_guest_\symbol\()_end:
 	guest hello, hello.bin
 	guest hostile, hostile.bin
 	guest irq_cost, irq-cost.bin
+	guest linux_bench, "linux/bench" /* quoted: the name is a macro */
 	guest ring_ping, ring-ping.bin
 
 	.section .note.GNU-stack, "", @progbits
