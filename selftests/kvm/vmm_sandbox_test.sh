@@ -7,6 +7,7 @@
 
 . "$(dirname "$0")/../lib/ktap.sh"
 . "$(dirname "$0")/../lib/echo_kernel.sh"
+. "$(dirname "$0")/../lib/vmm_process.sh"
 
 need_vmm
 command -v python3 >/dev/null || skip_all "no python3: run scripts/setup"
@@ -48,49 +49,11 @@ ptrace(DETACH)
 END
 
 deadline=20
-guest=
-finish()
-{
-	[ -z "$guest" ] || kill -KILL "$guest"
-	rm -rf "$tmp"
-}
-trap finish EXIT
-
-start()
-{
-	# of a test that has failed
-	[ -z "$guest" ] || kill -KILL "$guest"
-	rm -f "$tmp/in"
-	mkfifo "$tmp/in"
-	"$vringlab" vmm "$@" <>"$tmp/in" >"$tmp/out" 2>"$tmp/err" &
-	guest=$!
-	rm "$tmp/in"
-}
-
-end()
-{
-	kill "$guest"
-	wait "$guest" || true
-	guest=
-	one_line "$tmp/err" && grep -q "stopped by SIGTERM" "$tmp/err"
-}
-
-# task NAME: number of a vCPU's thread, or of the first, main
-task()
-{
-	local task
-
-	[ "$1" != main ] || echo "$guest"
-	for task in "/proc/$guest/task/"*; do
-		[ "$(cat "$task/comm" 2>/dev/null)" != "$1" ] || echo "${task##*/}"
-	done
-}
 
 # is NAME KEY VALUE: of a thread's status
 is()
 {
-	[ "$(sed -n "s/^$2:[[:space:]]*//p" "/proc/$guest/task/$(task "$1")/status" \
-		2>/dev/null)" = "$3" ]
+	[ "$(sed -n "s/^$2:[[:space:]]*//p" "$(task "$1")/status" 2>/dev/null)" = "$3" ]
 }
 
 # No more, a thread has: filter, no_new_privs, capabilities.
@@ -118,7 +81,6 @@ filters()
 }
 
 own=$(sed -n 's/^Seccomp_filters:[[:space:]]*//p' /proc/self/status)
-storm=(--guest doorbell-storm --count 4294967296 --timeout 600s)
 machine=(--kernel "$tmp/image" --memory 32M --cpus 2)
 
 # is_confined NR OPTION...: which has NR vCPUs
@@ -148,7 +110,7 @@ ends_by()
 
 	shift 2
 	start "$@" && eventually confined vcpu0 && eventually confined main &&
-		python3 "$tmp/call.py" "$(task "$thread")" "$call" || return
+		thread=$(task "$thread") && python3 "$tmp/call.py" "${thread##*/}" "$call" || return
 	status=0
 	wait "$guest" || status=$?
 	guest=

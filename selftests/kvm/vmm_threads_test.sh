@@ -5,6 +5,7 @@
 
 . "$(dirname "$0")/../lib/ktap.sh"
 . "$(dirname "$0")/../lib/echo_kernel.sh"
+. "$(dirname "$0")/../lib/vmm_process.sh"
 
 need_vmm
 command -v python3 >/dev/null || skip_all "no python3: run scripts/setup"
@@ -15,25 +16,6 @@ cpus = sorted(os.sched_getaffinity(0))
 print(cpus[0], cpus[-1], sep="\n")')
 a=${cpus[0]} b=${cpus[1]}
 all=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status)
-
-guest=
-finish()
-{
-	[ -z "$guest" ] || kill -KILL "$guest"
-	rm -rf "$tmp"
-}
-trap finish EXIT
-
-# task NAME: folder in /proc of a vCPU's thread, or of the first, main
-task()
-{
-	local task
-
-	[ "$1" != main ] || echo "/proc/$guest/task/$guest"
-	for task in "/proc/$guest/task/"*; do
-		[ "$(cat "$task/comm" 2>/dev/null)" != "$1" ] || echo "$task"
-	done
-}
 
 # allowed NAME: CPUs of a thread
 allowed()
@@ -61,24 +43,6 @@ becomes()
 		sleep 0.01
 	done
 }
-
-start()
-{
-	mkfifo "$tmp/in"
-	"$vringlab" vmm "$@" <>"$tmp/in" >"$tmp/out" 2>"$tmp/err" &
-	guest=$!
-	rm "$tmp/in"
-}
-
-end()
-{
-	kill "$guest"
-	wait "$guest" || true
-	guest=
-	one_line "$tmp/err" && grep -q "stopped by SIGTERM" "$tmp/err"
-}
-
-storm=(--guest doorbell-storm --count 4294967296 --timeout 600s)
 
 each_vcpu_has_its_cpu()
 {

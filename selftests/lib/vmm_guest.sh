@@ -17,6 +17,29 @@ need_guest()
 	command -v cpio >/dev/null || skip_all "no cpio: run scripts/setup"
 }
 
+# need_drivers MODULE...: in $drivers, which the guest is to have of this kernel
+need_drivers()
+{
+	drivers=("$@")
+	modprobe -na "${drivers[@]}" 2>/dev/null ||
+		skip_all "this kernel has no drivers for the guest: use a distribution's"
+}
+
+# need_devices MODULE...: this machine is to have what they serve
+need_devices()
+{
+	local module file
+
+	modprobe -a "$@" 2>/dev/null
+	for module in "$@"; do
+		case $module in
+		tun) file=/dev/net/tun ;;
+		*) file=/dev/${module//_/-} ;;
+		esac
+		[ -c "$file" ] || skip_all "no $file: modprobe $*"
+	done
+}
+
 # make_root MODULE...: $tmp/initramfs, with modules to load by load_modules
 make_root()
 {

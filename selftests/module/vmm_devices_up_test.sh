@@ -26,14 +26,9 @@ need_guest
 [ -n "${VRINGLAB_KO:-}" ] || skip_all "no module: set VRINGLAB_KO=, or use scripts/check"
 [ ! -e /sys/module/vringlab ] || skip_all "vringlab is loaded already: rmmod vringlab"
 command -v python3 >/dev/null || skip_all "no python3: run scripts/setup"
-modprobe -a vhost_net vhost_vsock tun 2>/dev/null
-for file in /dev/vhost-net /dev/vhost-vsock /dev/net/tun; do
-	[ -c "$file" ] || skip_all "no $file: modprobe vhost_net vhost_vsock tun"
-done
-drivers=(virtio_pci virtio_mmio virtio_net virtio_blk vmw_vsock_virtio_transport virtio_rng
-	virtio_console)
-modprobe -na "${drivers[@]}" 2>/dev/null ||
-	skip_all "this kernel has no drivers for the guest: use a distribution's"
+need_devices vhost_net vhost_vsock tun
+need_drivers virtio_pci virtio_mmio virtio_net virtio_blk vmw_vsock_virtio_transport \
+	virtio_rng virtio_console
 
 # What is in /tmp may be in memory, which the VMM reads in another way.
 disk0=$(mktemp /var/tmp/vringlab-disk.XXXXXX)

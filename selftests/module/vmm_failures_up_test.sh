@@ -23,13 +23,8 @@ disk_bytes=2097152
 need_guest
 [ "$(id -u)" -eq 0 ] || skip_all "makes taps, mounts a tmpfs: run as root"
 command -v ip >/dev/null || skip_all "no ip: run scripts/setup"
-modprobe -a vhost_net tun 2>/dev/null
-for file in /dev/vhost-net /dev/net/tun; do
-	[ -c "$file" ] || skip_all "no $file: modprobe vhost_net tun"
-done
-drivers=(virtio_pci virtio_net virtio_blk)
-modprobe -na "${drivers[@]}" 2>/dev/null ||
-	skip_all "this kernel has no drivers for the guest: use a distribution's"
+need_devices vhost_net tun
+need_drivers virtio_pci virtio_net virtio_blk
 
 # Of each kind of device, by its name.
 declare -A backend
