@@ -406,11 +406,24 @@ void vl_vring_end(struct vl_vring *vring)
 			vl_vm_orphan(ctxs[role]);
 }
 
+/* Where every index is in use, those that have ended give theirs back first. */
+static void lock_with_room(void)
+{
+	mutex_lock(&vl_vrings_lock);
+	if (!bitmap_full(indices, VL_VRINGS_MAX))
+		return;
+	mutex_unlock(&vl_vrings_lock);
+
+	rcu_barrier();
+	flush_workqueue(free_wq);
+	mutex_lock(&vl_vrings_lock);
+}
+
 int vl_vring_add(const struct vl_vring_req *req, u32 *id, struct netlink_ext_ack *extack)
 {
 	struct vl_vring *vring;
 
-	mutex_lock(&vl_vrings_lock);
+	lock_with_room();
 	vring = vl_vring_new(req, extack);
 	if (!IS_ERR(vring))
 		*id = vring->id;
