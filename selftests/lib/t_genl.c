@@ -189,11 +189,7 @@ static void take_ack(struct t_genl *g, const struct nlmsghdr *nlh)
 	}
 }
 
-/*
- * Payloads are aligned to 4 bytes, and no field of the family is ever this large:
- * an address is what is left.
- */
-static void look_for_address(struct t_genl *g, const char *from, const char *to)
+static void look_into(struct t_genl *g, const char *from, const char *to)
 {
 	uint64_t v;
 
@@ -202,6 +198,36 @@ static void look_for_address(struct t_genl *g, const char *from, const char *to)
 		if (v >= KERNEL_HALF && v < -4096ull)
 			g->leak = v;
 	}
+}
+
+/*
+ * Payloads are aligned to 4 bytes, and no field of the family is ever this large:
+ * an address is what is left. A header and half the time after it can look like one,
+ * so attributes with others in them are not looked at as a whole.
+ */
+static void look_for_address(struct t_genl *g, const void *attrs, size_t bytes)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_payload(attrs, bytes) {
+		const char *payload = mnl_attr_get_payload(attr);
+		uint16_t len = mnl_attr_get_payload_len(attr);
+
+		if (attr->nla_type & NLA_F_NESTED)
+			look_for_address(g, payload, len);
+		else
+			look_into(g, payload, payload + len);
+	}
+}
+
+/* All that comes after the generic netlink header. */
+static void look_at_message(struct t_genl *g, const struct nlmsghdr *nlh)
+{
+	const size_t header = sizeof(struct genlmsghdr);
+
+	if (mnl_nlmsg_get_payload_len(nlh) > header)
+		look_for_address(g, mnl_nlmsg_get_payload_offset(nlh, header),
+				 mnl_nlmsg_get_payload_len(nlh) - header);
 }
 
 /* Returns 1 to go on reading, else what t_genl_call() returns. */
@@ -223,8 +249,7 @@ static int take_message(struct t_genl *g, const struct nlmsghdr *nlh, mnl_cb_t c
 		return ret < 0 ? ret : 0;
 	default:
 		/* Past the header, whose all-ones lengths cannot happen. */
-		look_for_address(g, (const char *)nlh + sizeof(*nlh),
-				 (const char *)nlh + nlh->nlmsg_len);
+		look_at_message(g, nlh);
 		if (cb && cb(nlh, data) == MNL_CB_ERROR)
 			return -EBADMSG;
 		return 1;
@@ -265,8 +290,7 @@ int t_genl_next(struct t_genl *g, mnl_cb_t cb, void *data)
 		return errno == EAGAIN ? -ETIMEDOUT : -errno;
 	for (nlh = (const void *)g->answer; mnl_nlmsg_ok(nlh, len);
 	     nlh = mnl_nlmsg_next(nlh, &len)) {
-		look_for_address(g, (const char *)nlh + sizeof(*nlh),
-				 (const char *)nlh + nlh->nlmsg_len);
+		look_at_message(g, nlh);
 		if (nlh->nlmsg_seq || nlh->nlmsg_pid || cb(nlh, data) == MNL_CB_ERROR)
 			return -EBADMSG;
 	}
