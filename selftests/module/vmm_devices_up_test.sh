@@ -167,6 +167,16 @@ has_labels()
 	[ "$(labels)" = "$*" ]
 }
 
+# served_by BACKEND=LABEL...
+served_by()
+{
+	"$vringlab" stat --json | python3 -c 'import json, sys
+backends = {v["label"]: v["backend"] for v in json.load(sys.stdin)["vrings"]}
+for backend, label in (argument.split("=") for argument in sys.argv[1:]):
+    if backends.get(label) != backend:
+        sys.exit(f"{label}: {backends.get(label)}")' "$@"
+}
+
 # Each kick was taken, or found one that was not taken yet; each call was an interrupt.
 all_kicks='c["kicks"] == c["kicks-kvm"] and c["kicks"] > 0 and
 	c["kicks"] == c["kick-coalesced"] + c["wakes"] - c["wake-unmatched"]'
@@ -244,7 +254,7 @@ tap_is_gone()
 }
 
 ktap_print_header
-ktap_set_plan 34
+ktap_set_plan 35
 
 make_disks || ktap_exit_fail_msg "cannot make disks"
 mkfifo "$tmp/ready"
@@ -259,6 +269,8 @@ check "vhost-net: the host answers" pings
 check "vhost-net: what is loaded is what the host has" downloads
 check "each virtqueue is registered by name" has_labels blk0.q0 blk1.q0 console0.rx \
 	console0.tx net0.rx0 net0.tx0 rng0.q0 vsock0.event vsock0.rx vsock0.tx
+check "and with what serves it" served_by vmm=blk0.q0 vhost-user=blk1.q0 vmm=console0.tx \
+	vhost-net=net0.rx0 vmm=rng0.q0 vhost-vsock=vsock0.tx vhost-vsock=vsock0.event
 check "its sandbox has what that takes, and no more" is_confined
 check "blk in the VMM: what is read is what the host has" is_read vda "$disk0"
 check "blk in the VMM: what is written is there" is_written vda "$disk0"

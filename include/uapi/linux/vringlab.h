@@ -23,6 +23,7 @@
  * @VRINGLAB_BACKEND_VHOST_VSOCK: A vhost-vsock device in the kernel.
  * @VRINGLAB_BACKEND_VHOST_SCSI: A vhost-scsi device in the kernel.
  * @VRINGLAB_BACKEND_VHOST_VDPA: A vDPA device behind vhost.
+ * @VRINGLAB_BACKEND_VMM: The VMM that runs the guest.
  * @VRINGLAB_BACKEND_KVM: Nobody knows: all that was seen is an ioeventfd or an
  *   irqfd. Such a virtqueue has one eventfd only, and cannot be registered.
  */
@@ -34,6 +35,7 @@ enum vringlab_backend {
 	VRINGLAB_BACKEND_VHOST_VSOCK,
 	VRINGLAB_BACKEND_VHOST_SCSI,
 	VRINGLAB_BACKEND_VHOST_VDPA,
+	VRINGLAB_BACKEND_VMM,
 	VRINGLAB_BACKEND_KVM,
 };
 

@@ -107,7 +107,7 @@ void served_get_server(const struct served *s, unsigned int index, struct virtio
 	if (!s->started || s->index != index || !s->kick)
 		return;
 	*server = (struct virtio_server){
-		.backend = VRINGLAB_BACKEND_UNKNOWN,
+		.backend = VRINGLAB_BACKEND_VMM,
 		.user_data = loop_op_user_data(s->kick),
 		.has_user_data = true,
 	};

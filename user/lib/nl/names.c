@@ -79,6 +79,7 @@ const char *vlnl_backend_name(uint32_t backend)
 		[VRINGLAB_BACKEND_VHOST_VSOCK] = "vhost-vsock",
 		[VRINGLAB_BACKEND_VHOST_SCSI] = "vhost-scsi",
 		[VRINGLAB_BACKEND_VHOST_VDPA] = "vhost-vdpa",
+		[VRINGLAB_BACKEND_VMM] = "vmm",
 		[VRINGLAB_BACKEND_KVM] = "kvm",
 	};
 
