@@ -96,6 +96,18 @@ static void note_process(struct vl_found *found)
 	vl_path_leave();
 }
 
+static unsigned int next_free(unsigned int from)
+{
+	/* a look at what others take and give back: who wants one asks again */
+	return data_race(find_next_zero_bit(taken, POOL, from));
+}
+
+static unsigned int next_taken(unsigned int from)
+{
+	/* likewise: who goes through them asks each record */
+	return data_race(find_next_bit(taken, POOL, from));
+}
+
 /*
  * Return: a record that is zero but for who is current, NULL if there is none
  */
@@ -103,7 +115,7 @@ struct vl_found *vl_found_get(void (*apply)(struct vl_found *found))
 {
 	unsigned int i;
 
-	for_each_clear_bit(i, taken, POOL) {
+	for (i = next_free(0); i < POOL; i = next_free(i + 1)) {
 		struct vl_found *found = &pool[i];
 
 		if (test_and_set_bit_lock(i, taken))
@@ -129,7 +141,7 @@ void vl_found_void(const void *kvm)
 {
 	unsigned int i;
 
-	for_each_set_bit(i, taken, POOL)
+	for (i = next_taken(0); i < POOL; i = next_taken(i + 1))
 		if (READ_ONCE(pool[i].kvm) == kvm)
 			cmpxchg(&pool[i].kvm, kvm, NULL);
 }
