@@ -30,6 +30,7 @@ static const struct option {
 	{ "EVENTFD", true, "there are no kicks and calls" },
 	{ "KVM", false, "no guest: hops exit, inject and entry are not seen" },
 	{ "IO_URING", false, "vringlab backend and drive do not run" },
+	{ "SECCOMP_FILTER", false, "vringlab vmm runs with --no-sandbox only" },
 	{ "TUN", false, "vringlab backend net has no tap" },
 	{ "VHOST_NET", false, "no virtio-net served by the kernel" },
 	{ "VHOST_VSOCK", false, "no virtio-vsock served by the kernel" },
