@@ -69,6 +69,7 @@ load_modules()
 
 # Without XSAVE: QEMU's emulated SVM does not tell KVM of XSETBV, after which the sizes
 # that CPUID tells are wrong; 7.3 panics of that.
+append="console=ttyS0 quiet panic=-1 noxsave ipv6.disable=1"
 start_guest()
 {
 	local image=$1
@@ -76,7 +77,7 @@ start_guest()
 	shift
 	open_console || return
 	"$vringlab" vmm --kernel "$image" --initrd "$tmp/initramfs" --timeout "${guest_deadline}s" \
-		--append "console=ttyS0 quiet panic=-1 noxsave ipv6.disable=1" "$@" \
+		--append "$append" "$@" \
 		<"$tmp/console.in" >"$tmp/console.out" 2>"$tmp/err" 3>&- 4>&- &
 	guest=$!
 	answer

@@ -3,8 +3,8 @@
 #
 # vringlab vmm boots this machine's own kernel, in which nothing is changed, to a shell
 # on its console: from its bzImage and from the ELF image in that, with one vCPU and with
-# four, on small pages and on huge ones. It has nothing to complain of, and its ends are
-# told apart.
+# four, on small pages and on huge ones, and with interrupts by pins where it wants no
+# messages. It has nothing to complain of, and its ends are told apart.
 #
 # In this ring because it is the one that runs where KVM executes a guest, if only in an
 # emulated machine; on one processor, for with several of them in one thread that emulation
@@ -87,9 +87,19 @@ is_kvms()
 		tail -n 1 "$tmp/answer" | grep -qx 'kvm-clock\|tsc'
 }
 
+# Without MSI-X a device on PCI has a pin of the IOAPIC, and takes it back when the
+# driver has read why it was raised.
+is_interrupted_by_pin()
+{
+	load_modules && says 'dd if=/dev/vda bs=64k iflag=direct 2>/dev/null | sha256sum' \
+		-- "$(sha256sum <"$tmp/disk")" && tell 'grep -w virtio0 /proc/interrupts' || return
+	cat "$tmp/answer"
+	awk '{ exit !($2 >= 16 && /IO-APIC.*fasteoi/) }' "$tmp/answer"
+}
+
 loads_pvpanic()
 {
-	load_modules && tell 'ls /sys/bus/platform/drivers/pvpanic-mmio'
+	tell 'ls /sys/bus/platform/drivers/pvpanic-mmio'
 	cat "$tmp/answer"
 	grep -q QEMU0001 "$tmp/answer"
 }
@@ -131,9 +141,10 @@ skip_some()
 }
 
 ktap_print_header
-ktap_set_plan 17
+ktap_set_plan 18
 
-make_root pvpanic_mmio || ktap_exit_fail_msg "cannot make an initramfs"
+make_root pvpanic_mmio virtio_pci virtio_blk || ktap_exit_fail_msg "cannot make an initramfs"
+head -c 1048576 /dev/urandom >"$tmp/disk" || ktap_exit_fail_msg "cannot make a disk"
 
 if [ -n "$bzimage" ]; then
 	check "a bzImage boots to a shell" start_guest "$bzimage"
@@ -163,14 +174,21 @@ fi
 
 pages=base
 ! { echo advise >"$shmem_enabled"; } 2>/dev/null || pages=thp
-check "another boots" start_guest "$kernel" --pages "$pages"
+check "another boots" start_guest "$kernel" --pages "$pages" --device "blk,file=$tmp/disk" \
+	--append "$append pci=nomsi"
 if [ "$pages" = thp ]; then
 	check "some of its memory is of transparent huge pages" has_thp
 else
 	skip "some of its memory is of transparent huge pages" \
 		"no $shmem_enabled: a kernel with CONFIG_TRANSPARENT_HUGEPAGE"
 fi
-if [ -n "$(ls "$tmp/root/modules")" ]; then
+if modprobe -na virtio_pci virtio_blk 2>/dev/null; then
+	check "its disk interrupts it by a pin" is_interrupted_by_pin
+else
+	load_modules
+	skip "its disk interrupts it by a pin" "this kernel has no drivers: use a distribution's"
+fi
+if modprobe -n pvpanic_mmio 2>/dev/null; then
 	check "its panic is told" panics
 else
 	skip "its panic is told" "this kernel has no pvpanic-mmio: use a distribution's"
