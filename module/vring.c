@@ -406,6 +406,13 @@ void vl_vring_end(struct vl_vring *vring)
 			vl_vm_orphan(ctxs[role]);
 }
 
+/* All that has ended is freed: its grace period has passed, and then its work is done. */
+static void free_ended(void)
+{
+	rcu_barrier();
+	flush_workqueue(free_wq);
+}
+
 /* Where every index is in use, those that have ended give theirs back first. */
 static void lock_with_room(void)
 {
@@ -414,8 +421,7 @@ static void lock_with_room(void)
 		return;
 	mutex_unlock(&vl_vrings_lock);
 
-	rcu_barrier();
-	flush_workqueue(free_wq);
+	free_ended();
 	mutex_lock(&vl_vrings_lock);
 }
 
@@ -477,8 +483,8 @@ void vl_vrings_exit(void)
 		vl_vring_end(vring);
 	mutex_unlock(&vl_vrings_lock);
 
-	/* All grace periods have passed, then all that waited for them is done. */
-	rcu_barrier();
+	/* A queue that ends while its last work runs is a race in the kernel, to KCSAN. */
+	free_ended();
 	destroy_workqueue(free_wq);
 	vl_interval_exit();
 	vl_threshold_exit();
