@@ -27,7 +27,8 @@ starts()
 {
 	coproc "$vringlab" backend loopback --socket "$tmp/s" --ready-fd 1
 	IFS= read -r -n 1 -t 60 -u "${COPROC[0]}" || true
-	"$vringlab" vmm --guest ring-ping --socket "$tmp/s" --count 100000000 >"$tmp/vmm" 2>&1 &
+	"$vringlab" vmm --guest ring-ping --socket "$tmp/s" --count 100000000 --timeout 3600s \
+		>"$tmp/vmm" 2>&1 &
 	guest=$!
 	eventually vring 'v["found"]'
 }

@@ -147,7 +147,8 @@ vcpus_have_reasons()
 	local result=0
 
 	"$vringlab" stat --vcpus >/dev/null
-	"$vringlab" vmm --guest ring-ping --socket "$tmp/s" --count 100000000 >/dev/null 2>&1 &
+	"$vringlab" vmm --guest ring-ping --socket "$tmp/s" --count 100000000 --timeout 3600s \
+		>/dev/null 2>&1 &
 	guest=$!
 	watch --vcpus --interval 100ms
 	follow "
