@@ -27,6 +27,14 @@ ping_refused()
 	refused "$text" --guest ring-ping --socket /nowhere "$@"
 }
 
+device_refused()
+{
+	local text=$1
+
+	shift
+	refused "$text" --guest ring-ping --device rng,queue-size=32 "$@"
+}
+
 # unsupported COMMAND... -- TEXT...: exit 4 and one line that has each TEXT
 unsupported()
 {
@@ -165,7 +173,7 @@ more_than_the_host_has()
 }
 
 ktap_print_header
-ktap_set_plan 74
+ktap_set_plan 84
 
 check "help states each option" help_states_each_option
 check "a guest is needed" refused "--guest hello or --guest ring-ping"
@@ -188,8 +196,25 @@ check "more eventfds are refused" refused "out of range" --guest doorbell-storm 
 check "ring-ping has no choice of irqchips" refused "--irqchip is for --guest hello only" \
 	--guest ring-ping --socket /nowhere --irqchip pc
 check "a kernel is not explained" refused "--explain is for" --kernel /nowhere --explain
-check "a device is for a kernel" refused "--device is for --kernel only" \
-	--guest hello --device rng
+check "a device is for a kernel or ring-ping" refused \
+	"--device is for --guest ring-ping or --kernel only" --guest hello --device rng
+check "ring-ping has a socket or a device" ping_refused "exclude each other" --device rng
+check "ring-ping has one device" device_refused "drives one --device, not 2" --device rng
+check "a device has no doorbell to choose" device_refused "--doorbell goes with --socket" \
+	--doorbell mmio
+check "a device reconnects by itself" device_refused "--reconnect goes with --socket" --reconnect
+check "a device that is not good is named" refused "rng: transport takes pci or mmio" \
+	--guest ring-ping --device rng,transport=usb
+check "a virtqueue is not larger than the device's" device_refused \
+	"--queue-size 64: the device has queue-size=32" --queue-size 64
+check "a disk is read in sectors" refused "--size 100: of this device, buffers must be of 512 to" \
+	--guest ring-ping --device blk,null-size=1M --size 100
+check "whole ones" refused "--size 1000: a disk is read in whole sectors" \
+	--guest ring-ping --device blk,null-size=1M --size 1000
+check "a chain of a disk has 3 descriptors" refused \
+	"depth must be 1 to 85, for a chain has 3 descriptors of 256" \
+	--guest ring-ping --device blk,null-size=1M --depth 86
+check "--trace is for a device" ping_refused "--trace goes with --device" --trace
 check "an unknown kind of device is named" refused "--device nosuch" \
 	--kernel /nowhere --device nosuch
 check "an unknown benchmark is named" refused "--bench blk,gpu: it takes net, blk and vsock" \

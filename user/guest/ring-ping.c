@@ -1,69 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ring-ping: a virtio driver for one split virtqueue, and nothing else. Each
- * iteration posts chains of a readable and a writable buffer, kicks once, waits
- * for the interrupt, and expects every writable buffer to come back as a copy
- * of its readable one.
+ * ring-ping: a driver of one virtqueue, bare or of a virtio device, and nothing else. Each
+ * iteration posts chains, kicks once, waits for the interrupt, and expects of each chain
+ * what the VMM has told.
  *
- * 64-bit, interrupts by MSI to the local APIC, no paging of its own: memory is
- * mapped to itself. The device is not trusted: what it writes is checked, and a
+ * 64-bit, interrupts by MSI to the local APIC, or by the IOAPIC, no paging of its own:
+ * memory is mapped to itself. The device is not trusted: what it writes is checked, and a
  * fault ends the guest with its details in the result.
  */
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+
+#include "lib/chain.h"
 #include "lib/cpu.h"
+#include "lib/ring.h"
+#include "lib/virtio.h"
 #include "ring_ping.h"
 
-/* VIRTIO 1.2 sections 2.7.5, 2.7.6, 2.7.8. */
-struct desc {
-	uint64_t addr;
-	uint32_t len;
-	uint16_t flags;
-	uint16_t next;
-};
+#define DRIVER_OK                                                                             \
+	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK | \
+	 VIRTIO_CONFIG_S_DRIVER_OK)
 
-#define DESC_F_NEXT 1
-#define DESC_F_WRITE 2
-
-struct avail {
-	uint16_t flags;
-	uint16_t idx;
-	uint16_t ring[];
-};
-
-struct used_elem {
-	uint32_t id;
-	uint32_t len;
-};
-
-struct used {
-	uint16_t flags;
-	uint16_t idx;
-	struct used_elem ring[];
-};
-
-#define USED_F_NO_NOTIFY 1
+void on_interrupt(void); /* called by interrupt_stub */
 
 /* Written by the interrupt handler. */
-volatile uint64_t nr_interrupts;
-volatile uint64_t nr_spurious;
-volatile uint16_t interrupt_used; /* the used index when it ran last */
-
-/* Read by the interrupt handler. */
-volatile struct used *used;
+static volatile uint64_t nr_interrupts;
+static volatile uint64_t nr_spurious;
+static volatile uint64_t interrupt_seen; /* chains that had come back when it ran last */
 
 static struct ring_ping_param *const param = (void *)(uintptr_t)MICRO_PARAM_GPA;
 static uint8_t in_flight[RING_PING_DEPTH_MAX];
-static struct desc *desc;
-static struct avail *avail;
-static uint16_t avail_idx;
-static uint16_t last_used;
+static struct ring ring;
+static struct virtio_device device;
+static uint64_t doorbell_addr;
 
-/*
- * The handler needs two registers, and no C. Of halt_hlt, lib/cpu.c tells.
- *
- * An interrupt is spurious if it finds the used index that the one before found.
- * The SVM that QEMU 7.2 emulates delivers one twice now and then, and may interrupt
- * the handler for it: one instruction both reads the old index and writes the new.
- */
+/* Of halt_hlt, lib/cpu.c tells. */
 /* clang-format off */
 asm("	.text\n"
 	"	.globl interrupt_stub\n"
@@ -72,22 +43,51 @@ asm("	.text\n"
 	"	jne 1f\n"
 	"	incq (%rsp)\n" /* by the size of a hlt */
 	"1:	push %rax\n"
+	"	push %rcx\n"
 	"	push %rdx\n"
-	"	incq nr_interrupts\n"
-	"	mov used, %rax\n"
-	"	movzwl 2(%rax), %eax\n" /* its idx */
-	"	mov %eax, %edx\n"
-	"	xchg %dx, interrupt_used\n"
-	"	cmp %ax, %dx\n"
-	"	jne 2f\n"
-	"	incq nr_spurious\n"
-	"2:	mov $0xfee000b0, %eax\n" /* EOI register */
+	"	push %rsi\n"
+	"	push %rdi\n"
+	"	push %r8\n"
+	"	push %r9\n"
+	"	push %r10\n"
+	"	push %r11\n"
+	"	cld\n"
+	"	call on_interrupt\n"
+	"	mov $0xfee000b0, %eax\n" /* EOI register */
 	"	movl $0, (%rax)\n"
+	"	pop %r11\n"
+	"	pop %r10\n"
+	"	pop %r9\n"
+	"	pop %r8\n"
+	"	pop %rdi\n"
+	"	pop %rsi\n"
 	"	pop %rdx\n"
+	"	pop %rcx\n"
 	"	pop %rax\n"
 	"	iretq\n");
 
 /* clang-format on */
+
+static void count(volatile uint64_t *counter)
+{
+	asm volatile("incq %0" : "+m"(*counter));
+}
+
+/*
+ * An interrupt is spurious if it finds as many chains as the one before found. The SVM
+ * that QEMU 7.2 emulates delivers one twice now and then, and may interrupt the handler
+ * for it: one instruction counts, and one both reads the old number and writes the new.
+ */
+void on_interrupt(void)
+{
+	uint64_t seen;
+
+	count(&nr_interrupts);
+	virtio_acknowledge(&device);
+	seen = ring_seen(&ring, interrupt_seen);
+	if (__atomic_exchange_n(&interrupt_seen, seen, __ATOMIC_SEQ_CST) == seen)
+		count(&nr_spurious);
+}
 
 /* Both of one moment: an interrupt may come in between. */
 static void note_interrupts(void)
@@ -107,116 +107,6 @@ static void __attribute__((noreturn)) finish(unsigned int status)
 	leave(status);
 }
 
-static bool param_is_good(void)
-{
-	return head_is_good(RING_PING_MAGIC, RING_PING_VERSION, sizeof(*param)) && param->depth &&
-	       param->depth <= RING_PING_DEPTH_MAX && param->depth * 2 <= param->queue_size &&
-	       param->payload_bytes && param->vector >= VECTOR_MIN &&
-	       param->vector < VECTOR_SPURIOUS;
-}
-
-/* Chain c is descriptors 2c and 2c + 1 for ever: there is no free list. */
-static void init_ring(void)
-{
-	desc = (struct desc *)param->desc_gpa;
-	avail = (struct avail *)param->avail_gpa;
-	used = (volatile struct used *)param->used_gpa;
-	for (uint32_t c = 0; c < param->depth; c++) {
-		uint64_t offset = (uint64_t)c * param->stride_bytes;
-
-		desc[2 * c] = (struct desc){
-			.addr = param->request_gpa + offset,
-			.len = param->payload_bytes,
-			.flags = DESC_F_NEXT,
-			.next = 2 * c + 1,
-		};
-		desc[2 * c + 1] = (struct desc){
-			.addr = param->response_gpa + offset,
-			.len = param->payload_bytes,
-			.flags = DESC_F_WRITE,
-		};
-	}
-}
-
-/*
- * The k-th 8 bytes of a request. The factors are odd, so that neighbours of any
- * width differ; whole words, because a guest's time may be an emulator's.
- */
-static uint64_t pattern(uint64_t iteration, uint32_t chain, uint32_t k)
-{
-	uint64_t seed = iteration * param->depth + chain + 1;
-
-	return seed * 0x9e3779b97f4a7c15ull + k * 0xbf58476d1ce4e5b9ull;
-}
-
-static void fill(uint64_t iteration, uint32_t chain)
-{
-	uint64_t offset = (uint64_t)chain * param->stride_bytes;
-	uint64_t *request = (uint64_t *)(param->request_gpa + offset);
-	uint64_t *response = (uint64_t *)(param->response_gpa + offset);
-
-	/* strides are multiples of 8: the last word may go beyond the payload */
-	for (uint32_t k = 0; k < (param->payload_bytes + 7) / 8; k++) {
-		request[k] = pattern(iteration, chain, k);
-		/* an answer that does not come must not look like one */
-		response[k] = ~request[k];
-	}
-}
-
-static void post(uint64_t iteration)
-{
-	for (uint32_t c = 0; c < param->depth; c++) {
-		fill(iteration, c);
-		in_flight[c] = 1;
-		avail->ring[(uint16_t)(avail_idx + c) & (param->queue_size - 1)] = 2 * c;
-	}
-	avail_idx += param->depth;
-	/* x86 keeps the order of stores; the compiler has to */
-	barrier();
-	*(volatile uint16_t *)&avail->idx = avail_idx;
-}
-
-static void kick(void)
-{
-	/* VIRTIO 1.2, 2.7.13.4.1: the index is visible before the flag is read */
-	full_barrier();
-	if (used->flags & USED_F_NO_NOTIFY) {
-		param->suppressed++;
-		return;
-	}
-	param->kicks++;
-	if (param->doorbell == RING_PING_DOORBELL_PIO)
-		ring_port(param->doorbell_addr, 0);
-	else
-		ring_address(param->doorbell_addr, 0);
-}
-
-static bool all_there(void)
-{
-	return (uint16_t)(interrupt_used - last_used) >= param->depth;
-}
-
-/*
- * Answers are there once the index says so, but the iteration lasts until an
- * interrupt has seen it: else the interrupts of two of them could become one.
- */
-static void wait_for_answers(void)
-{
-	for (;;) {
-		/* no interrupt may come between this look and the hlt */
-		if (param->wait == RING_PING_WAIT_HALT)
-			asm volatile("cli" : : : "memory");
-		if (all_there())
-			break;
-		/* sti takes effect after the hlt has begun */
-		if (param->wait == RING_PING_WAIT_HALT)
-			halt();
-		else
-			asm volatile("pause" : : : "memory");
-	}
-	asm volatile("sti" : : : "memory");
-}
-
 static void note_bad(uint64_t iteration, uint64_t offset, uint64_t expected, uint64_t got)
 {
 	if (param->mismatches + param->errors)
@@ -227,57 +117,172 @@ static void note_bad(uint64_t iteration, uint64_t offset, uint64_t expected, uin
 	param->bad_got = got;
 }
 
-static void check_answer(uint64_t iteration, uint32_t chain, uint32_t len)
+static bool param_is_good(void)
 {
-	const uint8_t *response =
-		(const uint8_t *)(param->response_gpa + (uint64_t)chain * param->stride_bytes);
+	return head_is_good(RING_PING_MAGIC, RING_PING_VERSION, sizeof(*param)) && param->depth &&
+	       param->depth <= RING_PING_DEPTH_MAX && param->nr_pieces &&
+	       param->nr_pieces <= RING_PING_PIECES_MAX &&
+	       param->depth * param->nr_pieces <= param->queue_size &&
+	       param->vector >= VECTOR_MIN && param->vector < VECTOR_SPURIOUS;
+}
 
-	if (len != param->payload_bytes) {
-		note_bad(iteration, 0, param->payload_bytes, len);
-		param->mismatches++;
+static void init_ring(void)
+{
+	uint64_t offset = param->queue * param->queue_stride_bytes;
+
+	ring = (struct ring){
+		.desc_gpa = param->desc_gpa + offset,
+		.driver_gpa = param->driver_gpa + offset,
+		.device_gpa = param->device_gpa + offset,
+		.size = param->queue_size,
+		.chain_size = param->nr_pieces,
+	};
+	doorbell_addr = param->doorbell_addr;
+}
+
+/* The device */
+
+/* Ends the guest unless it is so. */
+static void require(bool good, unsigned int status, uint64_t offset, uint64_t expected,
+		    uint64_t got)
+{
+	if (good)
+		return;
+	note_bad(0, offset, expected, got);
+	leave(status);
+}
+
+static void set_up_queue(uint16_t index)
+{
+	uint64_t offset = index * param->queue_stride_bytes;
+	uint32_t size = virtio_queue_size(&device, index);
+	const struct virtio_ring queue = {
+		.index = index,
+		.size = param->queue_size,
+		.desc = param->desc_gpa + offset,
+		.driver = param->driver_gpa + offset,
+		.device = param->device_gpa + offset,
+	};
+
+	require(size >= param->queue_size, RING_PING_BAD_SIZE, index, param->queue_size, size);
+	virtio_set_ring(&device, &queue);
+}
+
+/* The other virtqueues stay empty, and do not interrupt. */
+static void start_device(void)
+{
+	bool has_vector;
+	uint32_t id;
+
+	if (param->transport == RING_PING_BARE)
+		return;
+	device = (struct virtio_device){
+		.mmio = param->transport == RING_PING_VIRTIO_MMIO,
+		.config = param->config_gpa,
+		.regs = param->mmio_gpa,
+	};
+	id = virtio_id(&device);
+	require(id == param->device_id, RING_PING_BAD_ID, 0, param->device_id, id);
+	virtio_place(&device, virtio_base(&device));
+	require(virtio_negotiate(&device, param->features), RING_PING_BAD_FEATURES, 0,
+		param->features, virtio_features(&device));
+	for (uint32_t i = 0; i < param->nr_queues; i++)
+		set_up_queue(i);
+	has_vector = virtio_set_vector(&device, param->queue, param->gsi, param->vector);
+	require(has_vector, RING_PING_BAD_VECTOR, 0, param->queue, 0);
+	virtio_set_status(&device, DRIVER_OK);
+	require(virtio_status(&device) == DRIVER_OK, RING_PING_BAD_STATUS, 0, DRIVER_OK,
+		virtio_status(&device));
+	doorbell_addr = device.mmio ?
+				device.regs + VIRTIO_MMIO_QUEUE_NOTIFY :
+				virtio_base(&device) + VIRTIO_BAR_DOORBELLS + 4ull * param->queue;
+}
+
+/* Iterations */
+
+static void post(uint64_t iteration)
+{
+	for (uint32_t c = 0; c < param->depth; c++) {
+		struct ring_piece pieces[RING_PING_PIECES_MAX];
+
+		chain_fill(iteration, c, pieces);
+		in_flight[c] = 1;
+		ring_post(&ring, c, pieces);
+	}
+	ring_publish(&ring);
+}
+
+static void kick(void)
+{
+	if (!ring_wants_kick(&ring)) {
+		param->suppressed++;
 		return;
 	}
-	for (uint32_t i = 0; i < param->payload_bytes; i += 8) {
-		uint32_t n = param->payload_bytes - i < 8 ? param->payload_bytes - i : 8;
-		uint64_t expected = pattern(iteration, chain, i / 8);
-		uint64_t got = *(const uint64_t *)(response + i);
-		uint64_t diff = expected ^ got;
-		uint32_t byte;
+	param->kicks++;
+	if (param->transport == RING_PING_VIRTIO_MMIO)
+		write32(doorbell_addr, param->queue);
+	else if (param->transport == RING_PING_PCI || param->doorbell == RING_PING_DOORBELL_MMIO)
+		ring_address(doorbell_addr, param->queue);
+	else
+		ring_port(doorbell_addr, 0);
+}
 
-		if (n < 8)
-			diff &= (1ull << 8 * n) - 1;
-		if (!diff)
-			continue;
-		byte = __builtin_ctzll(diff) / 8;
-		note_bad(iteration, i + byte, expected >> 8 * byte & 0xff, got >> 8 * byte & 0xff);
-		param->mismatches++;
-		return;
+/*
+ * Answers are there once the ring says so, but the iteration lasts until an
+ * interrupt has seen it: else the interrupts of two of them could become one.
+ */
+static void wait_for_answers(void)
+{
+	for (;;) {
+		/* no interrupt may come between this look and the hlt */
+		if (param->wait == RING_PING_WAIT_HALT)
+			asm volatile("cli" : : : "memory");
+		if (interrupt_seen - ring.taken >= param->depth)
+			break;
+		/* sti takes effect after the hlt has begun */
+		if (param->wait == RING_PING_WAIT_HALT)
+			halt();
+		else
+			asm volatile("pause" : : : "memory");
 	}
+	asm volatile("sti" : : : "memory");
+}
+
+static void check_answer(uint64_t iteration, const struct ring_used *used)
+{
+	struct chain_fault fault;
+
+	/* the first of all is what the others are to be like */
+	if (param->buffers == 1)
+		chain_learn(used->chain);
+	if (chain_check(iteration, used, &fault))
+		return;
+	note_bad(iteration, fault.offset, fault.expected, fault.got);
+	param->mismatches++;
+}
+
+static void __attribute__((noreturn))
+end_by_error(uint64_t iteration, uint64_t offset, uint64_t expected, uint64_t got)
+{
+	note_bad(iteration, offset, expected, got);
+	param->errors++;
+	finish(RING_PING_BAD_USED);
 }
 
 static void take_answers(uint64_t iteration)
 {
 	for (uint32_t i = 0; i < param->depth; i++) {
-		volatile struct used_elem *elem = &used->ring[last_used & (param->queue_size - 1)];
-		uint32_t id = elem->id;
-		uint32_t len = elem->len;
+		struct ring_used used = ring_take(&ring);
 
-		if (id % 2 || id / 2 >= param->depth || !in_flight[id / 2]) {
-			note_bad(iteration, i, 0, id);
-			param->errors++;
-			finish(RING_PING_BAD_USED);
-		}
-		in_flight[id / 2] = 0;
-		last_used++;
+		if (used.chain >= param->depth || !in_flight[used.chain])
+			end_by_error(iteration, i, 0, used.id);
+		in_flight[used.chain] = 0;
 		param->buffers++;
-		check_answer(iteration, id / 2, len);
+		check_answer(iteration, &used);
 	}
 	/* more than was ever posted */
-	if (used->idx != last_used) {
-		note_bad(iteration, 0, last_used, used->idx);
-		param->errors++;
-		finish(RING_PING_BAD_USED);
-	}
+	if (ring_seen(&ring, ring.taken) != ring.taken)
+		end_by_error(iteration, 0, ring.taken, ring_seen(&ring, ring.taken));
 }
 
 void _start(void)
@@ -287,6 +292,7 @@ void _start(void)
 		leave(MICRO_BAD_PARAM);
 	init_ring();
 	init_interrupts(param->vector);
+	start_device();
 	tsc_hist_init(&param->rtt);
 
 	for (uint64_t i = 0; i < param->iterations; i++) {

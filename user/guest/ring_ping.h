@@ -11,10 +11,13 @@
 #include "tsc_hist.h"
 
 #define RING_PING_MAGIC 0x676e6970676e6972ull /* "ringping" */
-#define RING_PING_VERSION 2u
+#define RING_PING_VERSION 3u
 
-/* A chain is two descriptors, and VIRTIO 1.2 section 2.7 allows 32768. */
+/* Chains per kick. */
 #define RING_PING_DEPTH_MAX 16384u
+
+/* Descriptors of a chain. */
+#define RING_PING_PIECES_MAX 4u
 
 enum ring_ping_doorbell {
 	RING_PING_DOORBELL_PIO,
@@ -26,11 +29,39 @@ enum ring_ping_wait {
 	RING_PING_WAIT_SPIN,
 };
 
-/* What the guest writes to its exit port. */
-/* Besides those of enum micro_status. */
+enum ring_ping_transport {
+	RING_PING_BARE, /* no device: a virtqueue, a doorbell, an interrupt */
+	RING_PING_PCI,
+	RING_PING_VIRTIO_MMIO,
+};
+
+/* What is in a piece that the device reads, or expected in one that it writes. */
+enum ring_ping_content {
+	RING_PING_PATTERN, /* another one in each iteration */
+	RING_PING_FIXED, /* what the VMM has put there, or at expected_gpa */
+	RING_PING_SAME, /* what the first answer had; it goes to expected_gpa, in whole words */
+	RING_PING_RANDOM, /* not only zeroes, where it is long enough to tell */
+};
+
+/* A descriptor of each chain: that of chain c is c strides after the first one's. */
+struct ring_ping_piece {
+	uint64_t gpa;
+	uint64_t expected_gpa;
+	uint32_t bytes;
+	uint32_t stride_bytes; /* a multiple of 8, and not less */
+	uint32_t writable; /* by the device */
+	uint32_t content; /* enum ring_ping_content */
+};
+
+/* What the guest writes to its exit port, besides those of enum micro_status. */
 enum ring_ping_status {
 	RING_PING_MISMATCH = MICRO_OWN, /* wrong answers; see the counters */
 	RING_PING_BAD_USED, /* the device broke the used ring */
+	RING_PING_BAD_ID, /* no device, or another one */
+	RING_PING_BAD_FEATURES, /* not offered, or not accepted */
+	RING_PING_BAD_SIZE, /* the virtqueue is not there, or smaller */
+	RING_PING_BAD_VECTOR, /* no MSI-X vector for it */
+	RING_PING_BAD_STATUS, /* it does not start */
 };
 
 struct ring_ping_param {
@@ -38,20 +69,31 @@ struct ring_ping_param {
 
 	/* from the VMM */
 	uint64_t iterations;
-	uint64_t desc_gpa;
-	uint64_t avail_gpa;
-	uint64_t used_gpa;
-	uint64_t request_gpa;
-	uint64_t response_gpa;
-	uint64_t doorbell_addr; /* port or address */
-	uint32_t doorbell; /* enum ring_ping_doorbell */
+	uint64_t desc_gpa; /* of the first virtqueue: */
+	uint64_t driver_gpa;
+	uint64_t device_gpa;
+	uint64_t queue_stride_bytes; /* from one to the next */
+	uint64_t doorbell_addr; /* port or address, of RING_PING_BARE */
+	uint32_t doorbell; /* enum ring_ping_doorbell, likewise */
 	uint32_t wait; /* enum ring_ping_wait */
 	uint32_t queue_size;
-	uint32_t depth; /* chains per kick, 2 descriptors each */
-	uint32_t payload_bytes; /* of each buffer */
-	uint32_t stride_bytes; /* from one buffer to the next */
+	uint32_t depth; /* chains per kick */
 	uint32_t vector;
-	uint32_t pad;
+	uint32_t queue; /* the virtqueue that it drives */
+	uint32_t used_min; /* bytes that the device writes into each chain */
+	uint32_t used_max;
+	uint32_t nr_pieces;
+	uint32_t packed; /* the virtqueue */
+	struct ring_ping_piece pieces[RING_PING_PIECES_MAX];
+
+	/* of a device */
+	uint64_t config_gpa; /* PCI: its config space */
+	uint64_t mmio_gpa; /* virtio-mmio: its registers */
+	uint64_t features;
+	uint32_t transport; /* enum ring_ping_transport */
+	uint32_t device_id;
+	uint32_t nr_queues; /* to set up */
+	uint32_t gsi; /* virtio-mmio: pin of the IOAPIC */
 
 	/* from the guest */
 	uint64_t started; /* iterations */
@@ -64,7 +106,7 @@ struct ring_ping_param {
 	uint64_t mismatches; /* answers with wrong bytes or length */
 	uint64_t errors; /* used elements that cannot be */
 
-	/* of the first mismatch or error */
+	/* of the first mismatch or error, or of why it did not begin */
 	uint64_t bad_iteration;
 	uint64_t bad_offset; /* in the answer */
 	uint64_t bad_expected; /* a byte, a length or an index */

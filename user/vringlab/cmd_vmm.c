@@ -20,8 +20,6 @@
 #define TIMEOUT_MAX_NS (24 * 3600 * NSEC_PER_SEC)
 
 #define DEFAULT_COUNT 1000u
-#define DEFAULT_SIZE 64u
-#define DEFAULT_QUEUE_SIZE 256u
 #define DEFAULT_DEPTH 1u
 #define DEFAULT_CPUS 1u
 
@@ -146,7 +144,7 @@ static const struct {
 	{ OPT_COUNT, RING_PING | EXIT_COST | IRQ_COST | STORM | LINUX },
 	{ OPT_CPUS, LINUX },
 	{ OPT_DEPTH, RING_PING },
-	{ OPT_DEVICE, LINUX },
+	{ OPT_DEVICE, RING_PING | LINUX },
 	{ OPT_DOORBELL, RING_PING | STORM },
 	{ OPT_EVENTFDS, STORM },
 	{ OPT_EXPLAIN, MICRO },
@@ -158,7 +156,7 @@ static const struct {
 	{ OPT_RECONNECT, RING_PING },
 	{ OPT_SIZE, RING_PING },
 	{ OPT_SOCKET, RING_PING },
-	{ OPT_TRACE, LINUX },
+	{ OPT_TRACE, RING_PING | LINUX },
 	{ OPT_WAIT, RING_PING },
 };
 
@@ -304,6 +302,7 @@ static int parse_micro_option(int opt, const char *name, struct vmm_options *o)
 		return parse_u32(name, optarg, VMM_RING_PING_QUEUE_MAX / 2, &o->ping.depth);
 	case OPT_DOORBELL:
 		ret = parse_choice(name, optarg, "pio", "mmio", &second);
+		o->has_doorbell = true;
 		o->ping.doorbell = second ? VMM_BUS_MMIO : VMM_BUS_PIO;
 		return ret;
 	case OPT_EVENTFDS:
@@ -442,20 +441,13 @@ static int parse_memory(struct vmm_options *o, const struct guest *guest)
 }
 
 /* What can be said about the options only together. */
-static int check_options(const struct vmm_options *o, const struct guest *guest)
+static int check_options(struct vmm_options *o, const struct guest *guest)
 {
-	bool ping = guest->run == vmm_run_ping;
-	struct vl_err err;
-
 	if (o->given >> (OPT_COUNT - OPT_APPEND) & 1 && o->kernel && !o->bench.nr)
 		return usage_error("vmm", "--count is for a kernel with --bench only");
 	if (o->explain && o->json)
 		return usage_error("vmm", "--explain and --json exclude each other");
-	if (ping && !o->socket)
-		return usage_error("vmm", "--guest ring-ping needs --socket PATH");
-	if (ping && vmm_ring_ping_validate(&o->ping, &err))
-		return usage_error("vmm", "%s", err.msg);
-	return 0;
+	return guest->run == vmm_run_ping ? vmm_ping_check_options(o) : 0;
 }
 
 static int run_guest(struct vmm_options *o, const struct guest *guest)
@@ -510,8 +502,6 @@ int cmd_vmm(int argc, char **argv)
 		.cpus = DEFAULT_CPUS,
 		.ping = {
 			.count = DEFAULT_COUNT,
-			.payload_bytes = DEFAULT_SIZE,
-			.queue_size = DEFAULT_QUEUE_SIZE,
 			.depth = DEFAULT_DEPTH,
 		},
 	};

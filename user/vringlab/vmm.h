@@ -19,9 +19,12 @@
 #include "vmm_threads.h"
 
 struct json_object;
+struct report;
 struct vl_err;
+struct vmm_devices;
 struct vmm_guest_io;
 struct vmm_regs;
+struct vmm_trace;
 struct vu_session;
 
 /* Half of the slots of a PCI bus, and all that there is of virtio-mmio. */
@@ -52,7 +55,9 @@ struct vmm_options {
 
 	/* micro-guests */
 	const char *socket;
-	struct vmm_ring_ping_config ping;
+	struct vmm_ring_ping_config ping; /* sizes are 0 while not given */
+	bool has_doorbell;
+	struct vmm_ring_ping_device ping_device;
 	struct {
 		bool has_irqchip;
 		enum vmm_irqchip irqchip;
@@ -65,24 +70,50 @@ struct vmm_options {
 /* vmm_usage.c */
 void vmm_usage(FILE *f);
 
+/*
+ * What serves a micro-guest: a back-end of its virtqueue, or devices, whose virtqueues may
+ * be registered.
+ */
+struct vmm_servers {
+	struct vu_session *session; /* or NULL */
+	struct vmm_devices *devices; /* or NULL */
+	struct vmm_trace *trace; /* or NULL */
+};
+
 /* vmm_run.c */
 /*
- * Runs the guest until it ends, a signal or the deadline comes, or the back-end of
- * @session (or NULL) is lost for good: a session that persists gets the next one,
- * and the guest runs on meanwhile. Returns 0 if it ended by itself, whatever its
- * status; else a negative errno with @err filled.
+ * Runs the guest until it ends, a signal or the deadline comes, a device fails that ends
+ * the run, or the back-end of the session is lost for good: a session that persists gets
+ * the next one, and the guest runs on meanwhile. @servers may be NULL. Returns 0 if it
+ * ended by itself, whatever its status; else a negative errno with @err filled.
  */
-int vmm_run(const struct vmm_options *options, struct vmm_vcpu *vcpu, struct vu_session *session,
-	    struct vmm_guest_io *io, struct vmm_vcpu_result *result, struct vl_err *err);
+int vmm_run(const struct vmm_options *options, struct vmm_vcpu *vcpu,
+	    const struct vmm_servers *servers, struct vmm_guest_io *io,
+	    struct vmm_vcpu_result *result, struct vl_err *err);
 int vmm_exit_code(int code);
 /* To stderr, so that stdout has only what the guest and the report say. */
 void vmm_dump_regs(const struct vmm_regs *regs, const char *when);
 
-/* vmm_cost.c, vmm_hello.c, vmm_ping.c, vmm_storm.c: run the guest, report, return the exit code */
+/* vmm_run_loop.c: as vmm_run() does, with devices; @signal_fd: of signals that end it */
+int vmm_run_loop(const struct vmm_vcpu *vcpu, struct vmm_devices *devices, int signal_fd,
+		 uint64_t timeout_ns, struct vl_err *err);
+int vmm_check_signal(int signal_fd, struct vl_err *err);
+int vmm_timed_out(uint64_t timeout_ns, struct vl_err *err);
+
+/*
+ * vmm_cost.c, vmm_hello.c, vmm_ping.c, vmm_ping_device.c, vmm_storm.c: run the guest, report,
+ * return the exit code
+ */
 int vmm_run_exit_cost(const struct vmm_options *options);
 int vmm_run_hello(const struct vmm_options *options);
 int vmm_run_irq_cost(const struct vmm_options *options);
 int vmm_run_ping(const struct vmm_options *options);
+int vmm_run_ping_device(const struct vmm_options *options);
+/* vmm_ping_options.c: what is not given gets its default. Returns 0, or EXIT_USAGE. */
+int vmm_ping_check_options(struct vmm_options *options);
+/* How far a guest came that did not end. */
+void vmm_ping_add_progress(const struct vmm_ring_ping *ping, const struct vmm_ring_ping_result *r,
+			   struct vl_err *err);
 int vmm_run_storm(const struct vmm_options *options);
 
 /* vmm_linux.c: likewise, of a kernel */
@@ -94,9 +125,10 @@ void vmm_report_hello(const struct vmm_options *options, const struct vmm_vcpu_r
 /* @end: how, in a word. @bench: an object to add, or NULL. */
 void vmm_report_linux(const struct machine_config *config, const struct machine_result *result,
 		      const char *end, struct json_object *bench, bool ok);
-/* @lost: back-ends. */
+/* @lost: back-ends. @vrings: an array to add, or NULL. */
 void vmm_report_ping(const struct vmm_options *options, const struct vmm_ring_ping_result *ping,
-		     const struct vmm_vcpu_result *result, uint64_t lost, bool ok);
+		     const struct vmm_vcpu_result *result, uint64_t lost,
+		     struct json_object *vrings, bool ok);
 
 /* Nanoseconds; cycles stay cycles where KVM does not tell the TSC's frequency. */
 uint64_t vmm_scale_tsc(uint64_t cycles, uint32_t khz);
@@ -105,6 +137,7 @@ uint64_t vmm_scale_tsc(uint64_t cycles, uint32_t khz);
 struct json_object *vmm_json_head(const struct vmm_options *options,
 				  const struct vmm_vcpu_result *result, bool ok);
 struct json_object *vmm_json_hist(const struct vl_hist *hist, uint32_t khz);
+struct json_object *vmm_json_vrings(const struct report *reports, unsigned int nr);
 void vmm_add_text(struct json_object *obj, const char *key, const char *value);
 /* which it releases, */
 void vmm_print_json(struct json_object *obj);

@@ -52,23 +52,6 @@ void vmm_bench_print(const struct vmm_bench *bench)
 	}
 }
 
-/* Those of its virtqueues, one vring a report. */
-static struct json_object *vrings_json(const struct vmm_bench_job *job)
-{
-	struct json_object *all = json_object_new_array();
-
-	for (unsigned int i = 0; i < job->nr_reports; i++) {
-		struct json_object *one = output_stat_json(&job->reports[i]);
-		struct json_object *vrings = json_object_object_get(one, "vrings");
-
-		for (size_t v = 0; v < json_object_array_length(vrings); v++)
-			json_object_array_add(
-				all, json_object_get(json_object_array_get_idx(vrings, v)));
-		json_object_put(one);
-	}
-	return all;
-}
-
 struct json_object *vmm_bench_json(const struct vmm_bench *bench)
 {
 	struct json_object *all = json_object_new_array();
@@ -84,7 +67,8 @@ struct json_object *vmm_bench_json(const struct vmm_bench *bench)
 		json_object_object_add(obj, "round-trip",
 				       has_result(bench, job) ? vmm_json_hist(&job->hist, NS_KHZ) :
 								NULL);
-		json_object_object_add(obj, "vrings", vrings_json(job));
+		json_object_object_add(obj, "vrings",
+				       vmm_json_vrings(job->reports, job->nr_reports));
 		json_object_array_add(all, obj);
 	}
 	return all;

@@ -6,8 +6,8 @@
 #include <vringlab/backend_host.h>
 #include <vringlab/boot.h>
 #include <vringlab/err.h>
+#include <vringlab/loop.h>
 #include <vringlab/loop_errand.h>
-#include <vringlab/machine.h>
 #include <vringlab/pc.h>
 #include <vringlab/pci.h>
 #include <vringlab/virtio_backend.h>
@@ -16,9 +16,6 @@
 #include "vmm.h"
 #include "vmm_devices.h"
 #include "vmm_trace.h"
-
-/* Slot 0 is the host bridge's. */
-#define FIRST_SLOT 1u
 
 struct vmm_devices {
 	struct vmm *vm;
@@ -31,6 +28,8 @@ struct vmm_devices {
 	unsigned int nr;
 	unsigned int nr_pci;
 	unsigned int nr_mmio;
+	bool ends; /* a failure ends the run, and is */
+	struct vl_err failure;
 	struct virtio_backend *backend[VMM_DEVICES_MAX];
 	struct virtio_transport *transport[VMM_DEVICES_MAX];
 };
@@ -42,10 +41,17 @@ static void on_started(void *ctx, const struct virtio_backend *be, const struct 
 	vmm_trace_queue(d->trace, be, queue);
 }
 
-/* The guest goes on without it. */
+/* The guest goes on without it, if it can. */
 static void on_failed(void *ctx, const struct virtio_backend *be, const struct vl_err *err)
 {
-	(void)ctx;
+	struct vmm_devices *d = ctx;
+
+	if (d->ends) {
+		d->failure = *err;
+		vl_err_prefix(&d->failure, "%s works no more", be->name);
+		loop_stop(d->loop);
+		return;
+	}
 	fprintf(stderr, "vringlab: %s works no more until its driver resets it: %s\n", be->name,
 		err->msg);
 }
@@ -70,7 +76,7 @@ static int show(struct vmm_devices *d, const struct vmm_device *dev, struct vl_e
 	unsigned int i;
 
 	if (!dev->mmio)
-		return virtio_pci_create(t, &config, d->bus, FIRST_SLOT + d->nr_pci++, err);
+		return virtio_pci_create(t, &config, d->bus, VMM_DEVICES_SLOT + d->nr_pci++, err);
 	i = d->nr_mmio++;
 	return virtio_mmio_create(t, &config, PC_VIRTIO_MMIO_GPA + i * PC_VIRTIO_MMIO_SIZE,
 				  boot_virtio_mmio_gsi(i), err);
@@ -106,16 +112,16 @@ static int create(struct vmm_devices *d, const struct vmm_device *devs, unsigned
 	return ret;
 }
 
-int vmm_devices_create(struct vmm_devices **devices, const struct machine *machine,
-		       struct loop *loop, const struct vmm_device *devs, unsigned int nr,
-		       struct vmm_trace *trace, struct vl_err *err)
+int vmm_devices_create(struct vmm_devices **devices, struct vmm *vm, struct loop *loop,
+		       const struct vmm_device *devs, unsigned int nr, struct vmm_trace *trace,
+		       struct vl_err *err)
 {
 	struct vmm_devices *d = calloc(1, sizeof(*d));
 	int ret;
 
 	if (!d)
 		return vl_err_set(err, -ENOMEM, "no memory for devices");
-	d->vm = machine_vm(machine);
+	d->vm = vm;
 	d->loop = loop;
 	d->trace = trace;
 	d->devs = devs;
@@ -131,6 +137,23 @@ int vmm_devices_create(struct vmm_devices **devices, const struct machine *machi
 uint32_t vmm_devices_mmio(const struct vmm_devices *devices)
 {
 	return (1u << devices->nr_mmio) - 1;
+}
+
+struct loop *vmm_devices_loop(const struct vmm_devices *devices)
+{
+	return devices->loop;
+}
+
+void vmm_devices_end_by_failure(struct vmm_devices *devices)
+{
+	devices->ends = true;
+}
+
+int vmm_devices_check(const struct vmm_devices *devices, struct vl_err *err)
+{
+	if (devices->failure.code)
+		*err = devices->failure;
+	return devices->failure.code;
 }
 
 struct loop_errands *vmm_devices_errands(const struct vmm_devices *devices)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The virtio devices of a Linux guest: each a back-end, and the transport that shows it.
+ * The virtio devices of a guest: each a back-end, and the transport that shows it.
  */
 #ifndef VRINGLAB_VMM_DEVICES_H
 #define VRINGLAB_VMM_DEVICES_H
@@ -11,16 +11,19 @@
 
 struct loop;
 struct loop_errands;
-struct machine;
 struct virtio_backend;
 struct vl_err;
+struct vmm;
 struct vmm_devices;
 struct vmm_trace;
 
+/* Where the first device on PCI is: slot 0 is the host bridge's. */
+#define VMM_DEVICES_SLOT 1u
+
 /**
- * vmm_devices_create() - Put devices into a machine
+ * vmm_devices_create() - Put devices into a VM
  * @devices:	Set on success only.
- * @machine:	Without vCPUs; outlives the devices.
+ * @vm:		With an irqchip, without vCPUs; outlives the devices.
  * @loop:	Its loop, which serves them.
  * @devs:	What was asked for; outlives the devices.
  * @nr:		Count.
@@ -32,9 +35,23 @@ struct vmm_trace;
  *
  * Return: 0, or as vmm_device_open() and virtio_transport.h.
  */
-int vmm_devices_create(struct vmm_devices **devices, const struct machine *machine,
-		       struct loop *loop, const struct vmm_device *devs, unsigned int nr,
-		       struct vmm_trace *trace, struct vl_err *err);
+int vmm_devices_create(struct vmm_devices **devices, struct vmm *vm, struct loop *loop,
+		       const struct vmm_device *devs, unsigned int nr, struct vmm_trace *trace,
+		       struct vl_err *err);
+
+/** vmm_devices_loop() - The loop that serves them. */
+struct loop *vmm_devices_loop(const struct vmm_devices *devices);
+
+/**
+ * vmm_devices_end_by_failure() - A device that fails ends the run
+ * @devices:	Devices. Without this it is told, and the guest goes on.
+ *
+ * The loop is stopped, and vmm_devices_check() has the failure.
+ */
+void vmm_devices_end_by_failure(struct vmm_devices *devices);
+
+/** vmm_devices_check() - 0, or the negative errno of that failure, with @err filled. */
+int vmm_devices_check(const struct vmm_devices *devices, struct vl_err *err);
 
 /** vmm_devices_mmio() - A bit for each virtio-mmio device, for the tables. */
 uint32_t vmm_devices_mmio(const struct vmm_devices *devices);

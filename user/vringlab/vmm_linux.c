@@ -124,8 +124,8 @@ static int create_machine(struct linux_run *run, struct vl_err *err)
 	ret = machine_create(&run->machine, &run->config, err);
 	if (ret)
 		return ret;
-	ret = vmm_devices_create(&run->devices, run->machine, run->loop, o->devices, o->nr_devices,
-				 run->trace, err);
+	ret = vmm_devices_create(&run->devices, machine_vm(run->machine), run->loop, o->devices,
+				 o->nr_devices, run->trace, err);
 	if (ret)
 		return ret;
 	if (run->bench)

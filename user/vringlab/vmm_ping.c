@@ -85,9 +85,8 @@ static int check_base(const struct vmm_ring_ping *ping, uint16_t base, struct vl
 			  expected);
 }
 
-/* How far a guest came that did not end. */
-static void add_progress(const struct vmm_ring_ping *ping, const struct vmm_ring_ping_result *r,
-			 struct vl_err *err)
+void vmm_ping_add_progress(const struct vmm_ring_ping *ping, const struct vmm_ring_ping_result *r,
+			   struct vl_err *err)
 {
 	vl_err_prefix(err,
 		      "ring-ping, in iteration %" PRIu64 " of %" PRIu64 " with %" PRIu64
@@ -111,22 +110,23 @@ static int stop(struct vu_session *session, uint32_t *base, struct vl_err *err)
 static int run(const struct vmm_options *options, struct ping_session *s, struct vl_err *err)
 {
 	struct vmm_guest_io io = { .console_fd = STDOUT_FILENO };
+	const struct vmm_servers servers = { .session = &s->session };
 	struct vmm_ring_ping_result counted;
 	struct vmm_vcpu_result result;
 	uint32_t base = 0;
 	int ret;
 
-	ret = vmm_run(options, s->ping.micro.vcpu, &s->session, &io, &result, err);
+	ret = vmm_run(options, s->ping.micro.vcpu, &servers, &io, &result, err);
 	vmm_ring_ping_result(&s->ping, &counted);
 	if (ret)
-		add_progress(&s->ping, &counted, err);
+		vmm_ping_add_progress(&s->ping, &counted, err);
 	else
 		ret = stop(&s->session, &base, err);
 	if (!ret)
 		ret = vmm_ring_ping_check(&s->ping, io.status, err);
 	if (!ret)
 		ret = check_base(&s->ping, base, err);
-	vmm_report_ping(options, &counted, &result, s->session.lost, !ret);
+	vmm_report_ping(options, &counted, &result, s->session.lost, NULL, !ret);
 	return ret;
 }
 
@@ -169,6 +169,8 @@ int vmm_run_ping(const struct vmm_options *options)
 	struct vl_err err;
 	int ret;
 
+	if (options->nr_devices)
+		return vmm_run_ping_device(options);
 	config.kvm_path = options->kvm_path;
 	init_session(&s, options);
 	/* first, because it fails more often than KVM does, and sooner */

@@ -6,6 +6,7 @@
 
 #include "json_add.h"
 #include "output.h"
+#include "report.h"
 #include "vmm.h"
 
 #define KHZ_PER_GHZ 1000000u
@@ -100,9 +101,34 @@ struct json_object *vmm_json_hist(const struct vl_hist *hist, uint32_t khz)
 	return obj;
 }
 
+/* Those of all reports, one vring each. */
+struct json_object *vmm_json_vrings(const struct report *reports, unsigned int nr)
+{
+	struct json_object *all = json_object_new_array();
+
+	for (unsigned int i = 0; i < nr; i++) {
+		struct json_object *one = output_stat_json(&reports[i]);
+		struct json_object *vrings = json_object_object_get(one, "vrings");
+
+		for (size_t v = 0; v < json_object_array_length(vrings); v++)
+			json_object_array_add(
+				all, json_object_get(json_object_array_get_idx(vrings, v)));
+		json_object_put(one);
+	}
+	return all;
+}
+
+static void add_device(struct json_object *obj, const struct vmm_device *dev)
+{
+	vmm_add_text(obj, "device", dev->name);
+	vmm_add_text(obj, "transport", dev->mmio ? "mmio" : "pci");
+	vmm_add_text(obj, "ring", dev->packed ? "packed" : "split");
+}
+
 static void report_ping_json(const struct vmm_options *options,
 			     const struct vmm_ring_ping_result *ping,
-			     const struct vmm_vcpu_result *result, uint64_t lost, bool ok)
+			     const struct vmm_vcpu_result *result, uint64_t lost,
+			     struct json_object *vrings, bool ok)
 {
 	struct json_object *obj = vmm_json_head(options, result, ok);
 
@@ -110,7 +136,10 @@ static void report_ping_json(const struct vmm_options *options,
 	json_add_u64(obj, "payload-bytes", options->ping.payload_bytes);
 	json_add_u64(obj, "queue-size", options->ping.queue_size);
 	json_add_u64(obj, "depth", options->ping.depth);
-	vmm_add_text(obj, "doorbell", doorbell_name(options));
+	if (options->nr_devices)
+		add_device(obj, &options->devices[0]);
+	else
+		vmm_add_text(obj, "doorbell", doorbell_name(options));
 	vmm_add_text(obj, "wait", wait_name(options));
 	json_add_u64(obj, "round-trips", ping->completed);
 	json_add_u64(obj, "kicks", ping->kicks);
@@ -123,6 +152,8 @@ static void report_ping_json(const struct vmm_options *options,
 	json_add_u64(obj, "reconnects", lost);
 	json_add_u64(obj, "tsc-khz", ping->tsc_khz);
 	json_object_object_add(obj, "round-trip", vmm_json_hist(&ping->rtt, ping->tsc_khz));
+	if (vrings)
+		json_object_object_add(obj, "vrings", vrings);
 	vmm_print_json(obj);
 }
 
@@ -159,18 +190,31 @@ void vmm_print_count(const char *name, uint64_t count, const char *what)
 	printf("%-19s %12" PRIu64 "  %s\n", name, count, what);
 }
 
+static void print_ping_head(const struct vmm_options *options, bool ok)
+{
+	const struct vmm_device *dev = options->nr_devices ? &options->devices[0] : NULL;
+
+	printf("# guest ring-ping %s: %" PRIu64 " iterations of %u x %u bytes,\n# ",
+	       ok ? "succeeded" : "failed", options->ping.count, options->ping.depth,
+	       options->ping.payload_bytes);
+	if (dev)
+		printf("%s by %s, %s virtqueue, ", dev->name, dev->mmio ? "mmio" : "pci",
+		       dev->packed ? "packed" : "split");
+	printf("queue size %u, ", options->ping.queue_size);
+	if (!dev)
+		printf("doorbell %s, ", doorbell_name(options));
+	printf("wait %s\n", wait_name(options));
+}
+
 void vmm_report_ping(const struct vmm_options *options, const struct vmm_ring_ping_result *ping,
-		     const struct vmm_vcpu_result *result, uint64_t lost, bool ok)
+		     const struct vmm_vcpu_result *result, uint64_t lost,
+		     struct json_object *vrings, bool ok)
 {
 	if (options->json) {
-		report_ping_json(options, ping, result, lost, ok);
+		report_ping_json(options, ping, result, lost, vrings, ok);
 		return;
 	}
-	printf("# guest ring-ping %s: %" PRIu64 " iterations of %u x %u bytes,\n"
-	       "# queue size %u, doorbell %s, wait %s\n",
-	       ok ? "succeeded" : "failed", options->ping.count, options->ping.depth,
-	       options->ping.payload_bytes, options->ping.queue_size, doorbell_name(options),
-	       wait_name(options));
+	print_ping_head(options, ok);
 	printf("# %-17s %12s  %s\n", "counter", "count", "what");
 	vmm_print_count("round-trips", ping->completed, "iterations whose answers were checked");
 	vmm_print_count("kicks", ping->kicks, "doorbell writes");

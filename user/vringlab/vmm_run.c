@@ -16,6 +16,7 @@
 #include "command.h"
 #include "output.h"
 #include "vmm.h"
+#include "vmm_devices.h"
 #include "vmm_explain.h"
 #include "vmm_sandbox.h"
 
@@ -83,7 +84,7 @@ static int lose(struct vmm_run_until *until, uint64_t now, struct vl_err *err)
 	return 0;
 }
 
-static int check_signal(int signal_fd, struct vl_err *err)
+int vmm_check_signal(int signal_fd, struct vl_err *err)
 {
 	struct signalfd_siginfo info;
 
@@ -93,14 +94,12 @@ static int check_signal(int signal_fd, struct vl_err *err)
 	return vl_err_set(err, -EINTR, "stopped by SIG%s", sigabbrev_np(info.ssi_signo));
 }
 
-static int check_time(const struct vmm_run_until *until, uint64_t left, struct vl_err *err)
+int vmm_timed_out(uint64_t timeout_ns, struct vl_err *err)
 {
 	char text[OUTPUT_TIME_SIZE];
 
-	if (left)
-		return 0;
 	return vl_err_set(err, -ETIMEDOUT, "the guest did not end within %s (--timeout)",
-			  output_time(text, until->timeout_ns, false));
+			  output_time(text, timeout_ns, false));
 }
 
 static int wait_a_while(struct pollfd *fds, unsigned int nr, uint64_t ns, struct vl_err *err)
@@ -137,13 +136,13 @@ static int wait_for_end(const struct vmm_vcpu *vcpu, int signal_fd, struct vmm_r
 		if (ret || fds[0].revents)
 			break;
 		if (fds[1].revents)
-			ret = check_signal(signal_fd, err);
+			ret = vmm_check_signal(signal_fd, err);
 		if (!ret && fds[2].revents)
 			ret = lose(until, now, err);
 		if (!ret && until->lost_ns)
 			ret = try_next(until, now, err);
-		if (!ret)
-			ret = check_time(until, left, err);
+		if (!ret && !left)
+			ret = vmm_timed_out(until->timeout_ns, err);
 	}
 	return ret;
 }
@@ -170,9 +169,22 @@ static int verdict(int waited, const struct vmm_vcpu *vcpu, const struct vmm_vcp
 	return err->code;
 }
 
+static int wait_with(const struct vmm_options *options, const struct vmm_vcpu *vcpu,
+		     const struct vmm_servers *servers, int signal_fd, struct vl_err *err)
+{
+	struct vmm_run_until until = {
+		.timeout_ns = options->timeout_ns,
+		.session = servers->session,
+	};
+
+	if (servers->devices)
+		return vmm_run_loop(vcpu, servers->devices, signal_fd, options->timeout_ns, err);
+	return wait_for_end(vcpu, signal_fd, &until, err);
+}
+
 static int run_with_signals(const struct vmm_options *options, struct vmm_vcpu *vcpu,
-			    struct vmm_guest_io *io, struct vmm_run_until *until, int signal_fd,
-			    struct vmm_vcpu_result *result, struct vl_err *err)
+			    struct vmm_guest_io *io, const struct vmm_servers *servers,
+			    int signal_fd, struct vmm_vcpu_result *result, struct vl_err *err)
 {
 	struct vmm_explained explained = { .vcpu = vcpu, .io = io };
 	int ret;
@@ -184,18 +196,21 @@ static int run_with_signals(const struct vmm_options *options, struct vmm_vcpu *
 		ret = vmm_vcpu_start(vcpu, vmm_guest_exit, io, err);
 	if (ret)
 		return ret;
-	ret = vmm_sandbox_settle(options, false, err);
+	ret = vmm_sandbox_settle(options, servers->trace, err);
 	if (!ret)
-		ret = wait_for_end(vcpu, signal_fd, until, err);
+		ret = wait_with(options, vcpu, servers, signal_fd, err);
+	/* it may be waiting for one */
+	vmm_devices_close(servers->devices);
 	vmm_vcpu_stop(vcpu);
 	vmm_vcpu_join(vcpu, result);
 	return verdict(ret, vcpu, result, err);
 }
 
-int vmm_run(const struct vmm_options *options, struct vmm_vcpu *vcpu, struct vu_session *session,
-	    struct vmm_guest_io *io, struct vmm_vcpu_result *result, struct vl_err *err)
+int vmm_run(const struct vmm_options *options, struct vmm_vcpu *vcpu,
+	    const struct vmm_servers *servers, struct vmm_guest_io *io,
+	    struct vmm_vcpu_result *result, struct vl_err *err)
 {
-	struct vmm_run_until until = { .timeout_ns = options->timeout_ns, .session = session };
+	static const struct vmm_servers none;
 	sigset_t stop, saved;
 	int signal_fd, ret;
 
@@ -211,7 +226,8 @@ int vmm_run(const struct vmm_options *options, struct vmm_vcpu *vcpu, struct vu_
 	if (signal_fd < 0)
 		ret = vl_err_set(err, -errno, "signalfd: %s", vl_strerror(errno));
 	else
-		ret = run_with_signals(options, vcpu, io, &until, signal_fd, result, err);
+		ret = run_with_signals(options, vcpu, io, servers ? servers : &none, signal_fd,
+				       result, err);
 	vl_fd_close(&signal_fd);
 	/* from here on a further signal ends the process at once */
 	sigprocmask(SIG_SETMASK, &saved, NULL);

@@ -9,7 +9,7 @@ void vmm_usage(FILE *f)
 {
 	fputs("usage: vringlab vmm --kernel FILE [--initrd FILE] [OPTION]...\n"
 	      "       vringlab vmm --guest hello [OPTION]...\n"
-	      "       vringlab vmm --guest ring-ping --socket PATH [OPTION]...\n"
+	      "       vringlab vmm --guest ring-ping --socket PATH|--device KIND... [OPTION]...\n"
 	      "       vringlab vmm --guest exit-cost|irq-cost|doorbell-storm [OPTION]...\n\n"
 	      "Runs Linux or a micro-guest on KVM. Its output goes to stdout, a report after\n"
 	      "it; the exit code tells whether it succeeded, which Linux has when it powers\n"
@@ -35,9 +35,10 @@ void vmm_usage(FILE *f)
 	      "  --append STRING     its command line, for example console=ttyS0\n"
 	      "  --cpus N            vCPUs, 1 to 64 (default 1)\n"
 	      "  --pages KIND        of guest memory: base, thp or hugetlb (default base)\n"
+	      "  --bench KIND[,KIND]...  measure round trips in the guest: net, blk, vsock\n\n"
+	      "Linux, and ring-ping in place of --socket:\n"
 	      "  --device KIND[,KEY=VALUE]...  a virtio device, see vringlab-vmm(1): net, blk,\n"
 	      "                      vsock, rng or console\n"
-	      "  --bench KIND[,KIND]...  measure round trips in the guest: net, blk, vsock\n"
 	      "  --trace             fail if its virtqueues cannot be registered with\n"
 	      "                      vringlab.ko, as they are where that is loaded\n\n"
 	      "Linux, hello and ring-ping:\n"
@@ -49,7 +50,8 @@ void vmm_usage(FILE *f)
 	      "  --count N           iterations, for ring-ping each of them one kick, for\n"
 	      "                      doorbell-storm doorbells (default 1000)\n\n"
 	      "ring-ping and doorbell-storm:\n"
-	      "  --doorbell pio|mmio kick by an I/O port or by memory (default pio)\n\n"
+	      "  --doorbell pio|mmio kick by an I/O port or by memory (default pio); not of a\n"
+	      "                      device\n\n"
 	      "doorbell-storm only:\n"
 	      "  --eventfds N        doorbells, each with its eventfd (default 1)\n\n"
 	      "hello only:\n"
@@ -57,9 +59,9 @@ void vmm_usage(FILE *f)
 	      "ring-ping only:\n"
 	      "  --socket PATH       vhost-user back-end that serves the virtqueue\n"
 	      "  --reconnect         when the back-end is lost, go on with the next one there\n"
-	      "  --size BYTES        of each buffer, K and M allowed (default 64)\n"
+	      "  --size BYTES        of each buffer, K and M allowed (default 64, a disk 512)\n"
 	      "  --queue-size N      descriptors, a power of two (default 256)\n"
-	      "  --depth N           chains of two descriptors per kick (default 1)\n"
+	      "  --depth N           chains per kick (default 1)\n"
 	      "  --wait halt|spin    how to wait for the interrupt (default halt)\n",
 	      f);
 }

@@ -42,4 +42,22 @@ void virtio_set_features(const struct virtio_device *d, uint64_t features);
 void virtio_set_ring(const struct virtio_device *d, const struct virtio_ring *ring);
 void virtio_kick(const struct virtio_device *d, uint16_t index);
 
+/* VIRTIO_ID_*, or 0 where there is no device of virtio 1.0. */
+uint32_t virtio_id(const struct virtio_device *d);
+
+/* Reset it, and negotiate those features; false if it has or takes them not. */
+bool virtio_negotiate(const struct virtio_device *d, uint64_t features);
+
+/* Largest size of a virtqueue, 0 where there is none. Before it is set up. */
+uint32_t virtio_queue_size(const struct virtio_device *d, uint16_t index);
+
+/*
+ * Have a virtqueue interrupt this CPU, by MSI-X or, on MMIO, by that pin of the IOAPIC.
+ * On PCI after virtio_set_ring(). False if there is no MSI-X vector for it.
+ */
+bool virtio_set_vector(const struct virtio_device *d, uint16_t index, uint32_t gsi, uint8_t vector);
+
+/* On MMIO: what an interrupt handler owes the device. */
+void virtio_acknowledge(const struct virtio_device *d);
+
 #endif /* VRINGLAB_GUEST_VIRTIO_H */

@@ -2,7 +2,8 @@
 /*
  * The micro-guest ring-ping with its VM: one virtqueue whose kicks signal an
  * eventfd and whose calls interrupt the vCPU. What serves the virtqueue is the
- * caller's: a vhost-user back-end, or a thread.
+ * caller's: a vhost-user back-end, or a thread; or a virtio device that the caller puts
+ * into the VM.
  */
 #ifndef VRINGLAB_VMM_RING_PING_H
 #define VRINGLAB_VMM_RING_PING_H
@@ -20,6 +21,90 @@
 #define VMM_RING_PING_QUEUE_MIN 2u
 #define VMM_RING_PING_QUEUE_MAX 32768u
 
+/* Room for the headers of requests. */
+#define VMM_RING_PING_HEADER_MAX 64u
+
+/**
+ * enum vmm_ring_ping_content - What requests and answers have in them
+ * @VMM_RING_PING_PATTERN: Other bytes in each request, of which the answer is a copy.
+ * @VMM_RING_PING_TEXT: Lines of text, in requests without a header.
+ * @VMM_RING_PING_SAME: Each answer is as the first one.
+ * @VMM_RING_PING_RANDOM: An answer is not all zeroes, if it has 8 bytes at least.
+ */
+enum vmm_ring_ping_content {
+	VMM_RING_PING_PATTERN,
+	VMM_RING_PING_TEXT,
+	VMM_RING_PING_SAME,
+	VMM_RING_PING_RANDOM,
+};
+
+/**
+ * struct vmm_ring_ping_chain - What a chain is: in this order, each if it has bytes
+ * @header:	What the device reads first.
+ * @header_bytes: Of it.
+ * @out_bytes:	What it reads then.
+ * @out:	What that is.
+ * @in_bytes:	What it writes.
+ * @in:		What that has to be.
+ * @has_status:	Then a byte, which has to be 0.
+ * @used_min:	Bytes that it has to say it has written.
+ * @used_max:	Likewise.
+ */
+struct vmm_ring_ping_chain {
+	uint8_t header[VMM_RING_PING_HEADER_MAX];
+	uint32_t header_bytes;
+	uint32_t out_bytes;
+	enum vmm_ring_ping_content out;
+	uint32_t in_bytes;
+	enum vmm_ring_ping_content in;
+	bool has_status;
+	uint32_t used_min;
+	uint32_t used_max;
+};
+
+/**
+ * struct vmm_ring_ping_device - The virtio device that the guest drives
+ * @device_id:	VIRTIO_ID_*.
+ * @nr_queues:	Virtqueues that it sets up.
+ * @queue:	The one that it uses.
+ * @slot:	On PCI: where it is.
+ * @mmio_gpa:	By MMIO: where it is; 0 for PCI.
+ * @gsi:	By MMIO: its interrupt.
+ * @chain:	What is asked of it.
+ */
+struct vmm_ring_ping_device {
+	uint16_t device_id;
+	uint16_t nr_queues;
+	uint16_t queue;
+	unsigned int slot;
+	uint64_t mmio_gpa;
+	unsigned int gsi;
+	struct vmm_ring_ping_chain chain;
+};
+
+/**
+ * vmm_ring_ping_device_init() - Say what is asked of a device of a kind
+ * @device:	Filled; where it is stays to be said, and the CID of vsock.
+ * @device_id:	VIRTIO_ID_NET, _BLOCK, _CONSOLE, _RNG or _VSOCK.
+ * @bytes:	How many: of a frame, a block, a line, random numbers, a message.
+ * @err:	Says what is wrong; may be NULL.
+ *
+ * net: a frame to a station that there is not. blk: a read of the first sectors. console:
+ * text. vsock: a reset, of a connection that there is not, from the CID that
+ * vmm_ring_ping_set_cid() says. None of them asks for an answer on another virtqueue.
+ *
+ * Return: 0, %-EINVAL for bytes that it cannot be, or %-EOPNOTSUPP for another device.
+ */
+int vmm_ring_ping_device_init(struct vmm_ring_ping_device *device, uint16_t device_id,
+			      uint32_t bytes, struct vl_err *err);
+
+/**
+ * vmm_ring_ping_set_cid() - Say whom messages are from
+ * @device:	Of VIRTIO_ID_VSOCK.
+ * @cid:	Its CID.
+ */
+void vmm_ring_ping_set_cid(struct vmm_ring_ping_device *device, uint64_t cid);
+
 /**
  * struct vmm_ring_ping_config - What the guest shall do
  * @kvm_path:	The KVM device, %NULL for VMM_KVM_PATH.
@@ -31,6 +116,8 @@
  * @doorbell:	How the guest kicks.
  * @spin:	Wait by spinning instead of halting.
  * @irqchip:	Which irqchip the VM gets.
+ * @device:	Device instead of a bare virtqueue; NULL: none. It outlives the guest, and
+ *		has what @payload_bytes, @doorbell and @irqchip are for.
  */
 struct vmm_ring_ping_config {
 	const char *kvm_path;
@@ -42,6 +129,7 @@ struct vmm_ring_ping_config {
 	enum vmm_bus doorbell;
 	bool spin;
 	enum vmm_irqchip irqchip;
+	const struct vmm_ring_ping_device *device;
 };
 
 struct ring_ping_param;
@@ -49,8 +137,8 @@ struct ring_ping_param;
 /**
  * struct vmm_ring_ping - The guest, ready to start
  * @micro:	VM, vCPU and memory; the last is what a vhost-user back-end gets to map.
- * @kick_fd:	eventfd, non-blocking; the guest's kicks.
- * @call_fd:	eventfd, non-blocking; the guest's interrupt.
+ * @kick_fd:	eventfd, non-blocking; the guest's kicks. -1 with a device.
+ * @call_fd:	eventfd, non-blocking; the guest's interrupt. Likewise.
  * @desc:	Descriptor table in this process.
  * @avail:	Driver area in this process.
  * @used:	Device area in this process.
@@ -88,13 +176,23 @@ int vmm_ring_ping_validate(const struct vmm_ring_ping_config *config, struct vl_
  * @err:	What went wrong, may be NULL.
  *
  * The guest's own ioeventfd and irqfd are attached; start the vCPU with
- * vmm_guest_exit() as the exit handler.
+ * vmm_guest_exit() as the exit handler. With a device there is no vCPU yet: put the device
+ * into the VM, and have vmm_ring_ping_load() make it.
  *
  * Return: 0, or as vmm_ring_ping_validate(), vmm_create() and the others of
  * vmm.h.
  */
 int vmm_ring_ping_create(struct vmm_ring_ping *ping, const struct vmm_ring_ping_config *config,
 			 struct vl_err *err);
+
+/**
+ * vmm_ring_ping_load() - Load the guest that drives a device
+ * @ping:	Created, and its device is in the VM.
+ * @err:	What went wrong, may be NULL.
+ *
+ * Return: 0, or as vmm_micro_add_vcpu().
+ */
+int vmm_ring_ping_load(struct vmm_ring_ping *ping, struct vl_err *err);
 
 /**
  * vmm_ring_ping_destroy() - Release all of it
