@@ -32,6 +32,7 @@
 #define SLOT 1u
 #define BYTES 1024u
 #define HEADER_BYTES 16u
+#define DESCRIPTORS 3u
 #define COUNT 4u
 #define DEADLINE_NS (SLOW * 1000000000ull)
 
@@ -46,6 +47,7 @@ enum fault {
 	FAULT_BAD_ID, /* returns a head that is not in flight */
 	FAULT_TWICE, /* returns the same head twice */
 	FAULT_KIND, /* is no disk */
+	FAULT_FEATURES, /* has split virtqueues only */
 	FAULT_SIZE, /* has a smaller virtqueue */
 	FAULT_START, /* does not start */
 	FAULT_BREAK, /* gives up */
@@ -78,6 +80,7 @@ FIXTURE(disk)
 FIXTURE_VARIANT(disk)
 {
 	bool mmio;
+	bool packed;
 	bool spin;
 	uint32_t depth;
 	enum fault fault;
@@ -99,6 +102,14 @@ FIXTURE_VARIANT_ADD(disk, by_mmio) { .depth = 1, .mmio = true };
 FIXTURE_VARIANT_ADD(disk, on_pci_by_three) { .depth = 3 };
 
 FIXTURE_VARIANT_ADD(disk, by_mmio_by_three) { .depth = 3, .mmio = true };
+
+FIXTURE_VARIANT_ADD(disk, on_pci_packed) { .depth = 1, .packed = true };
+
+FIXTURE_VARIANT_ADD(disk, by_mmio_packed) { .depth = 1, .packed = true, .mmio = true };
+
+FIXTURE_VARIANT_ADD(disk, on_pci_packed_by_three) { .depth = 3, .packed = true };
+
+FIXTURE_VARIANT_ADD(disk, by_mmio_packed_full) { .depth = 5, .packed = true, .mmio = true };
 
 FIXTURE_VARIANT_ADD(disk, on_pci_spinning) { .depth = 1, .spin = true };
 
@@ -138,6 +149,31 @@ FIXTURE_VARIANT_ADD(disk, that_returns_a_head_twice) {
 	.errors = 1, .offset = 1, .expected = 0, .got = 0,
 };
 
+FIXTURE_VARIANT_ADD(disk, that_says_too_much_packed) {
+	.packed = true, .depth = 1, .fault = FAULT_LONG, .status = RING_PING_MISMATCH,
+	.iteration = 1, .mismatches = COUNT - 1, .expected = BYTES + 1, .got = BYTES + 2,
+};
+
+FIXTURE_VARIANT_ADD(disk, that_returns_a_wrong_id_packed) {
+	.packed = true, .depth = 1, .fault = FAULT_BAD_ID, .status = RING_PING_BAD_USED,
+	.iteration = 1, .errors = 1, .offset = 0, .expected = 0, .got = 1,
+};
+
+FIXTURE_VARIANT_ADD(disk, that_returns_an_id_twice_packed) {
+	.packed = true, .depth = 2, .fault = FAULT_TWICE, .status = RING_PING_BAD_USED,
+	.errors = 1, .offset = 1, .expected = 0, .got = 0,
+};
+
+FIXTURE_VARIANT_ADD(disk, whose_request_fails_packed) {
+	.packed = true, .depth = 1, .fault = FAULT_STATUS, .status = RING_PING_MISMATCH,
+	.iteration = 1, .mismatches = COUNT - 1, .offset = BYTES, .expected = 0, .got = 1,
+};
+
+FIXTURE_VARIANT_ADD(disk, that_is_not_packed) {
+	.packed = true, .depth = 1, .fault = FAULT_FEATURES, .status = RING_PING_BAD_FEATURES,
+	.expected = 0x500000000, .got = 0x100000000,
+};
+
 FIXTURE_VARIANT_ADD(disk, that_is_none) {
 	.depth = 1, .fault = FAULT_KIND, .status = RING_PING_BAD_ID,
 	.expected = VIRTIO_ID_BLOCK, .got = VIRTIO_ID_RNG,
@@ -168,44 +204,45 @@ static bool faulty(const struct driven *self, enum fault fault)
 	return self->fault == fault && self->requests > 1;
 }
 
-/* The driver looks at it when it is called, which comes later. */
-static struct vring_used_elem *last_used(const struct vring_dev *vq)
+/* What it has given back last: the driver looks when it is called, which comes later. */
+static void change_last(const struct vring_dev *vq, uint32_t more_id, uint32_t more_bytes)
 {
-	struct vring_used *used = vq->ring.used;
+	const struct vring_layout *ring = &vq->ring;
 
-	return &used->ring[(uint16_t)(vq->used_idx - 1) & (vq->ring.num - 1)];
-}
+	if (ring->packed) {
+		uint16_t at = (vq->used_idx + ring->num - DESCRIPTORS) % ring->num;
+		struct vring_packed_desc *desc = &ring->ring[at];
 
-/* What the device side refuses to do: gives back what is not in flight. */
-static void push_by_hand(struct vring_dev *vq, uint32_t head, uint32_t len)
-{
-	struct vring_used *used = vq->ring.used;
+		desc->id += more_id;
+		desc->len += more_bytes;
+	} else {
+		struct vring_used *used = ring->used;
+		uint16_t at = (vq->used_idx + ring->num - 1) % ring->num;
 
-	used->ring[vq->used_idx & (vq->ring.num - 1)] = (struct vring_used_elem){ head, len };
-	__atomic_store_n(&used->idx, ++vq->used_idx, __ATOMIC_RELEASE);
-	vq->since_call++;
+		used->ring[at].id += more_id;
+		used->ring[at].len += more_bytes;
+	}
 }
 
 static void answer(struct driven *self, struct vring_dev *vq, const struct vring_chain *chain)
 {
 	uint8_t *data = chain->iov[1].iov_base, *status = chain->iov[2].iov_base;
-	uint32_t bytes = chain->in_bytes;
 
 	if (!faulty(self, FAULT_STALE))
 		memset(data, 0x5a, chain->iov[1].iov_len);
 	if (faulty(self, FAULT_FLIP_BIT))
 		data[chain->iov[1].iov_len - 1] ^= 0x10;
 	*status = faulty(self, FAULT_STATUS);
+	vring_dev_push(vq, chain, chain->in_bytes);
 	if (faulty(self, FAULT_SHORT))
-		bytes--;
-	if (faulty(self, FAULT_BAD_ID))
-		push_by_hand(vq, chain->id + 1, bytes);
-	else if (faulty(self, FAULT_TWICE))
-		push_by_hand(vq, 0, bytes);
-	else
-		vring_dev_push(vq, chain, bytes);
+		change_last(vq, 0, -1);
 	if (faulty(self, FAULT_LONG))
-		last_used(vq)->len++;
+		change_last(vq, 0, 1);
+	if (faulty(self, FAULT_BAD_ID))
+		change_last(vq, 1, 0);
+	/* the one before has 0 */
+	if (faulty(self, FAULT_TWICE))
+		change_last(vq, -chain->id, 0);
 }
 
 static int disk_process(void *dev, struct vdev_queue *q)
@@ -275,6 +312,7 @@ static int add_disk(struct driven *self)
 		.name = "disk",
 		.device_id = self->fault == FAULT_KIND ? VIRTIO_ID_RNG : VIRTIO_ID_BLOCK,
 		.queue_size = self->fault == FAULT_SIZE ? 8 : 16,
+		.packed = self->fault != FAULT_FEATURES,
 		.vdev = &self->vdev,
 		.destroy = disk_destroy,
 	};
@@ -283,7 +321,7 @@ static int add_disk(struct driven *self)
 	self->vdev = (struct vdev){
 		.ops = &disk_ops,
 		.dev = self,
-		.features = 1ull << VIRTIO_F_VERSION_1,
+		.features = 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_F_RING_PACKED,
 		.num_queues = 1,
 	};
 	backend_host_init(&self->host, self->loop);
@@ -307,6 +345,7 @@ static int create(struct driven *self, const FIXTURE_VARIANT(disk) * variant)
 	};
 	int ret = vmm_ring_ping_device_init(&self->device, VIRTIO_ID_BLOCK, BYTES, &self->err);
 
+	self->device.packed = variant->packed;
 	self->device.slot = SLOT;
 	self->device.mmio_gpa = variant->mmio ? PC_VIRTIO_MMIO_GPA : 0;
 	self->device.gsi = boot_virtio_mmio_gsi(0);

@@ -53,20 +53,19 @@ costs_no_exit()
 	drives 21 1 "$1" && [ "$(number user-exits)" -eq $((exits + $2 * $(number interrupts))) ]
 }
 
-# each TRANSPORT: kind of device in the VMM
+# each KEYS: kind of device in the VMM
 each()
 {
-	drives 20 1 "blk,file=$tmp/disk,transport=$1" --size 4096 &&
-		drives 20 3 "blk,null-size=1M,transport=$1" &&
-		drives 20 1 "rng,transport=$1" --wait spin &&
-		drives 20 4 "net,null,transport=$1" --size 1514
+	drives 20 1 "blk,file=$tmp/disk,$1" --size 4096 &&
+		drives 20 3 "blk,null-size=1M,$1" &&
+		drives 20 1 "rng,$1" --wait spin && drives 20 4 "net,null,$1" --size 1514
 }
 
 # Every byte comes out, and nothing else: lines of 64.
 writes()
 {
 	rm -f "$tmp/console"
-	drives 20 2 "console,output=$tmp/console,transport=$1" --size 128 &&
+	drives 20 2 "console,output=$tmp/console,$1" --size 128 &&
 		[ "$(stat -c %s "$tmp/console")" -eq $((20 * 2 * 128)) ] &&
 		[ "$(wc -l <"$tmp/console")" -eq $((20 * 2 * 2)) ] &&
 		! grep -Evq '^[a-z]{63}$' "$tmp/console"
@@ -93,7 +92,7 @@ by_vhost_user()
 {
 	start_backend "$@" || return
 	drives 20 1 "$1,socket=$tmp/s" && drives 20 3 "$1,socket=$tmp/s,transport=mmio" &&
-		stop_backend
+		drives 100 2 "$1,socket=$tmp/s,packed" && stop_backend
 }
 
 # Its back-end is lost, and no other can come: that ends the guest, which waits.
@@ -153,17 +152,21 @@ refusal_is_told()
 }
 
 ktap_print_header
-ktap_set_plan 15
+ktap_set_plan 20
 
 head -c 65536 /dev/urandom >"$tmp/disk" || ktap_exit_fail_msg "cannot make a disk"
-check "each kind on PCI" each pci
-check "each kind by MMIO" each mmio
-check "a console on PCI has every byte" writes pci
-check "a console by MMIO has every byte" writes mmio
+for transport in pci mmio; do
+	for ring in off on; do
+		keys=transport=$transport,packed=$ring
+		check "$keys: each kind" each "$keys"
+		check "$keys: a console has every byte" writes "$keys"
+	done
+done
 check "PCI: no exit to user space in an iteration" costs_no_exit rng 0
 check "MMIO: two for each interrupt" costs_no_exit rng,transport=mmio 2
 check "the smallest virtqueue" drives 20 1 console,output=/dev/null --queue-size 2 --size 1
 check "the largest, full" drives 1 16384 rng --queue-size 32768 --depth 16384 --size 16
+check "a small packed one, many rounds" drives 100 2 rng,packed,queue-size=2
 check "vhost-user: a disk" by_vhost_user blk --file "$tmp/disk"
 check "vhost-user: a network interface" by_vhost_user net --null
 check "a device that fails ends the guest" failure_ends_it

@@ -131,6 +131,7 @@ static void init_ring(void)
 	uint64_t offset = param->queue * param->queue_stride_bytes;
 
 	ring = (struct ring){
+		.packed = param->packed,
 		.desc_gpa = param->desc_gpa + offset,
 		.driver_gpa = param->driver_gpa + offset,
 		.device_gpa = param->device_gpa + offset,

@@ -34,9 +34,10 @@ static int choose_request(struct vmm_options *o, const struct vmm_device *dev)
 	if (!o->ping.payload_bytes)
 		o->ping.payload_bytes = id == VIRTIO_ID_BLOCK ? DEFAULT_DISK_SIZE : DEFAULT_SIZE;
 	o->ping.device = &o->ping_device;
-	if (!vmm_ring_ping_device_init(&o->ping_device, id, o->ping.payload_bytes, &err))
-		return 0;
-	return usage_error("vmm", "--size %u: %s", o->ping.payload_bytes, err.msg);
+	if (vmm_ring_ping_device_init(&o->ping_device, id, o->ping.payload_bytes, &err))
+		return usage_error("vmm", "--size %u: %s", o->ping.payload_bytes, err.msg);
+	o->ping_device.packed = dev->packed;
+	return 0;
 }
 
 static int check_device(struct vmm_options *o)
@@ -52,8 +53,6 @@ static int check_device(struct vmm_options *o)
 	if (o->has_doorbell || o->reconnect)
 		return usage_error("vmm", "--%s goes with --socket, not with --device",
 				   o->reconnect ? "reconnect" : "doorbell");
-	if (dev->packed)
-		return usage_error("vmm", "--guest ring-ping drives split virtqueues only");
 	ret = choose_queue_size(o, dev);
 	return ret ? ret : choose_request(o, dev);
 }

@@ -12,6 +12,7 @@
 
 struct ring {
 	/* of the caller */
+	bool packed;
 	uint64_t desc_gpa;
 	uint64_t driver_gpa;
 	uint64_t device_gpa;
@@ -21,6 +22,10 @@ struct ring {
 	/* chains so far: made available, and given back */
 	uint64_t posted;
 	uint64_t taken;
+
+	/* of a packed one: what the device sees, and the flags that the next is to have */
+	uint64_t published;
+	uint16_t first_flags;
 };
 
 /* A descriptor. */

@@ -67,6 +67,7 @@ struct vmm_ring_ping_chain {
  * @device_id:	VIRTIO_ID_*.
  * @nr_queues:	Virtqueues that it sets up.
  * @queue:	The one that it uses.
+ * @packed:	It wants packed virtqueues.
  * @slot:	On PCI: where it is.
  * @mmio_gpa:	By MMIO: where it is; 0 for PCI.
  * @gsi:	By MMIO: its interrupt.
@@ -76,6 +77,7 @@ struct vmm_ring_ping_device {
 	uint16_t device_id;
 	uint16_t nr_queues;
 	uint16_t queue;
+	bool packed;
 	unsigned int slot;
 	uint64_t mmio_gpa;
 	unsigned int gsi;
@@ -84,7 +86,8 @@ struct vmm_ring_ping_device {
 
 /**
  * vmm_ring_ping_device_init() - Say what is asked of a device of a kind
- * @device:	Filled; where it is stays to be said, and the CID of vsock.
+ * @device:	Filled; where it is stays to be said, whether virtqueues are packed, and the
+ *		CID of vsock.
  * @device_id:	VIRTIO_ID_NET, _BLOCK, _CONSOLE, _RNG or _VSOCK.
  * @bytes:	How many: of a frame, a block, a line, random numbers, a message.
  * @err:	Says what is wrong; may be NULL.

@@ -177,6 +177,9 @@ static void describe_device(struct ring_ping_param *param,
 	param->gsi = device->gsi;
 	param->device_id = device->device_id;
 	param->features = 1ull << VIRTIO_F_VERSION_1;
+	if (device->packed)
+		param->features |= 1ull << VIRTIO_F_RING_PACKED;
+	param->packed = device->packed;
 	param->nr_queues = device->nr_queues;
 	param->queue = device->queue;
 }
