@@ -9,9 +9,11 @@
 need_vmm
 
 backend=
+guest=
 
 finish()
 {
+	[ -z "$guest" ] || kill -KILL "$guest"
 	[ -z "$backend" ] || kill "$backend"
 	wait
 	rm -rf "$tmp"
@@ -95,26 +97,43 @@ by_vhost_user()
 		drives 100 2 "$1,socket=$tmp/s,packed" && stop_backend
 }
 
-# Its back-end is lost, and no other can come: that ends the guest, which waits.
-failure_ends_it()
+# start DEVICE: a guest that runs until it is ended
+start()
 {
-	local end=$((SECONDS + 60)) guest
+	local end=$((SECONDS + 60))
 
-	start_backend blk --null-size 1M || return
-	"$vringlab" vmm --guest ring-ping --device "blk,socket=$tmp/s" --count 4294967296 \
-		--timeout 100s >"$tmp/out" 2>"$tmp/err" &
+	"$vringlab" vmm --guest ring-ping --device "$1" --count 4294967296 --timeout 100s \
+		>"$tmp/out" 2>"$tmp/err" &
 	guest=$!
 	until grep -qx vcpu0 "/proc/$guest/task/"*/comm 2>/dev/null; do
 		[ "$SECONDS" -lt "$end" ] || return 1
 	done
+}
+
+# Its back-end is lost, and no other can come: that ends the guest, which waits.
+failure_ends_it()
+{
+	start_backend blk --null-size 1M && start "blk,socket=$tmp/s" || return
 	ln -sf s "$tmp/s"
 	kill -KILL "$backend"
 	wait "$backend" 2>/dev/null
 	backend=
 	status=0
 	wait "$guest" || status=$?
+	guest=
 	rm "$tmp/s"
 	[ "$status" -eq 1 ] && tail -n 1 "$tmp/err" | grep -q "blk0 works no more" &&
+		grep -q "^# guest ring-ping failed" "$tmp/out"
+}
+
+signal_ends_it()
+{
+	start rng,transport=mmio || return
+	kill "$guest"
+	status=0
+	wait "$guest" || status=$?
+	guest=
+	[ "$status" -eq 1 ] && one_line "$tmp/err" && grep -q "stopped by SIGTERM" "$tmp/err" &&
 		grep -q "^# guest ring-ping failed" "$tmp/out"
 }
 
@@ -152,7 +171,7 @@ refusal_is_told()
 }
 
 ktap_print_header
-ktap_set_plan 20
+ktap_set_plan 22
 
 head -c 65536 /dev/urandom >"$tmp/disk" || ktap_exit_fail_msg "cannot make a disk"
 for transport in pci mmio; do
@@ -170,6 +189,8 @@ check "a small packed one, many rounds" drives 100 2 rng,packed,queue-size=2
 check "vhost-user: a disk" by_vhost_user blk --file "$tmp/disk"
 check "vhost-user: a network interface" by_vhost_user net --null
 check "a device that fails ends the guest" failure_ends_it
+check "a signal ends it" signal_ends_it
+check "several pairs of a network interface" drives 20 1 net,null,queues=3
 check "a request that fails is told" refusal_is_told
 check "a timeout tells where the guest was" times_out
 check "a report as text" as_text

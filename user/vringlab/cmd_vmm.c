@@ -259,7 +259,7 @@ static int parse_timeout(const char *text, uint64_t *timeout_ns)
 	return ret ? bad_number("timeout", text, ret, "1ns to 86400s, with the unit") : 0;
 }
 
-/* What only Linux has. */
+/* What Linux has, and of which ring-ping has some. */
 static int parse_linux_option(int opt, const char *name, struct vmm_options *o)
 {
 	switch (opt) {

@@ -42,15 +42,17 @@ struct vmm_options {
 	struct vmm_threads threads;
 	bool no_sandbox;
 
+	/* Linux and ring-ping */
+	struct vmm_device devices[VMM_DEVICES_MAX];
+	unsigned int nr_devices;
+	bool trace;
+
 	/* Linux */
 	const char *kernel; /* NULL for a micro-guest */
 	const char *initrd;
 	const char *append;
 	unsigned int cpus;
 	enum vmm_pages pages;
-	struct vmm_device devices[VMM_DEVICES_MAX];
-	unsigned int nr_devices;
-	bool trace;
 	struct vmm_bench_kinds bench;
 
 	/* micro-guests */

@@ -136,10 +136,12 @@ static void report_ping_json(const struct vmm_options *options,
 	json_add_u64(obj, "payload-bytes", options->ping.payload_bytes);
 	json_add_u64(obj, "queue-size", options->ping.queue_size);
 	json_add_u64(obj, "depth", options->ping.depth);
-	if (options->nr_devices)
+	if (options->nr_devices) {
 		add_device(obj, &options->devices[0]);
-	else
+	} else {
 		vmm_add_text(obj, "doorbell", doorbell_name(options));
+		json_add_u64(obj, "reconnects", lost);
+	}
 	vmm_add_text(obj, "wait", wait_name(options));
 	json_add_u64(obj, "round-trips", ping->completed);
 	json_add_u64(obj, "kicks", ping->kicks);
@@ -149,7 +151,6 @@ static void report_ping_json(const struct vmm_options *options,
 	json_add_u64(obj, "buffers", ping->buffers);
 	json_add_u64(obj, "mismatches", ping->mismatches);
 	json_add_u64(obj, "errors", ping->errors);
-	json_add_u64(obj, "reconnects", lost);
 	json_add_u64(obj, "tsc-khz", ping->tsc_khz);
 	json_object_object_add(obj, "round-trip", vmm_json_hist(&ping->rtt, ping->tsc_khz));
 	if (vrings)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The virtqueues of a Linux guest, registered with the module by name: "net0.tx1".
+ * The virtqueues of a guest, registered with the module by name: "net0.tx1".
  */
 #ifndef VRINGLAB_VMM_TRACE_H
 #define VRINGLAB_VMM_TRACE_H
