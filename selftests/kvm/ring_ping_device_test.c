@@ -346,7 +346,7 @@ static int create(struct driven *self, const FIXTURE_VARIANT(disk) * variant)
 	int ret = vmm_ring_ping_device_init(&self->device, VIRTIO_ID_BLOCK, BYTES, &self->err);
 
 	self->device.packed = variant->packed;
-	self->device.slot = SLOT;
+	self->device.config_gpa = pci_config_gpa(SLOT);
 	self->device.mmio_gpa = variant->mmio ? PC_VIRTIO_MMIO_GPA : 0;
 	self->device.gsi = boot_virtio_mmio_gsi(0);
 	if (!ret)

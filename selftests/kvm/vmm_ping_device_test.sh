@@ -171,7 +171,7 @@ refusal_is_told()
 }
 
 ktap_print_header
-ktap_set_plan 22
+ktap_set_plan 24
 
 head -c 65536 /dev/urandom >"$tmp/disk" || ktap_exit_fail_msg "cannot make a disk"
 for transport in pci mmio; do
@@ -188,6 +188,8 @@ check "the largest, full" drives 1 16384 rng --queue-size 32768 --depth 16384 --
 check "a small packed one, many rounds" drives 100 2 rng,packed,queue-size=2
 check "vhost-user: a disk" by_vhost_user blk --file "$tmp/disk"
 check "vhost-user: a network interface" by_vhost_user net --null
+check "vhost-user: random numbers" by_vhost_user rng
+check "vhost-user: a console" by_vhost_user console --output "$tmp/console"
 check "a device that fails ends the guest" failure_ends_it
 check "a signal ends it" signal_ends_it
 check "several pairs of a network interface" drives 20 1 net,null,queues=3

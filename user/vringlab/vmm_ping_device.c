@@ -15,7 +15,7 @@
 #include <vringlab/boot.h>
 #include <vringlab/err.h>
 #include <vringlab/loop.h>
-#include <vringlab/pc.h>
+#include <vringlab/pci.h>
 #include <vringlab/virtio_backend.h>
 #include <vringlab/vmm_guest.h>
 
@@ -57,7 +57,7 @@ static void complete(struct device_ping *d)
 	const struct vmm_device *dev = &d->options->devices[0];
 	const struct virtio_backend *be = backend_of(d);
 
-	d->device.slot = VMM_DEVICES_SLOT;
+	d->device.config_gpa = pci_config_gpa(VMM_DEVICES_SLOT);
 	d->device.mmio_gpa = dev->mmio ? PC_VIRTIO_MMIO_GPA : 0;
 	d->device.gsi = boot_virtio_mmio_gsi(0);
 	if (be->device_id == VIRTIO_ID_VSOCK)

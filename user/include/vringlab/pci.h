@@ -8,6 +8,8 @@
 #ifndef VRINGLAB_PCI_H
 #define VRINGLAB_PCI_H
 
+#include <stdint.h>
+
 #include <vringlab/pc.h>
 
 struct pci_bus;
@@ -17,6 +19,9 @@ struct vmm;
 /* Config space of bus 0, which is all that MCFG should tell of. */
 #define PCI_ECAM_GPA PC_ECAM_GPA
 #define PCI_ECAM_SIZE PC_ECAM_SIZE
+
+/* PCI Express base specification, 7.2.2: 12 bits a function, 8 functions a slot. */
+#define PCI_ECAM_SLOT_SHIFT 15
 
 /* Where BARs are: 32-bit memory. */
 #define PCI_WINDOW_GPA PC_PCI_WINDOW_GPA
@@ -39,6 +44,15 @@ struct vmm;
 static inline unsigned int pci_intx_gsi(unsigned int slot)
 {
 	return PCI_INTX_GSI + slot % PCI_INTX_PINS;
+}
+
+/**
+ * pci_config_gpa() - Where a device's config space is, by ECAM
+ * @slot:	Its slot.
+ */
+static inline uint64_t pci_config_gpa(unsigned int slot)
+{
+	return PCI_ECAM_GPA + ((uint64_t)slot << PCI_ECAM_SLOT_SHIFT);
 }
 
 /**

@@ -68,8 +68,8 @@ struct vmm_ring_ping_chain {
  * @nr_queues:	Virtqueues that it sets up.
  * @queue:	The one that it uses.
  * @packed:	It wants packed virtqueues.
- * @slot:	On PCI: where it is.
- * @mmio_gpa:	By MMIO: where it is; 0 for PCI.
+ * @config_gpa:	On PCI: its config space.
+ * @mmio_gpa:	By MMIO: its registers; 0 for PCI.
  * @gsi:	By MMIO: its interrupt.
  * @chain:	What is asked of it.
  */
@@ -78,7 +78,7 @@ struct vmm_ring_ping_device {
 	uint16_t nr_queues;
 	uint16_t queue;
 	bool packed;
-	unsigned int slot;
+	uint64_t config_gpa;
 	uint64_t mmio_gpa;
 	unsigned int gsi;
 	struct vmm_ring_ping_chain chain;

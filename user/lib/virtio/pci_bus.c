@@ -20,7 +20,6 @@
 #define PORTS 8u
 
 /* PCI Express Base Specification 5.0 section 7.2.2: 4 KiB a function, 8 functions a slot. */
-#define ECAM_SLOT_SHIFT 15
 #define ECAM_REGISTER 0xfffu
 #define ECAM_FUNCTION 0x7000u
 
@@ -46,7 +45,7 @@ static void read_device(struct pci_device *dev, unsigned int offset, void *data,
 
 static struct pci_device *ecam_device(struct pci_bus *bus, uint64_t offset)
 {
-	return device_at(bus, offset >> ECAM_SLOT_SHIFT, offset & ECAM_FUNCTION);
+	return device_at(bus, offset >> PCI_ECAM_SLOT_SHIFT, offset & ECAM_FUNCTION);
 }
 
 static void ecam_read(void *ctx, uint64_t offset, void *data, unsigned int len)

@@ -6,7 +6,6 @@
 #include <linux/virtio_config.h>
 
 #include <vringlab/fd.h>
-#include <vringlab/pc.h>
 #include <vringlab/vmm_guest.h>
 #include <vringlab/vmm_ring_ping.h>
 
@@ -17,9 +16,6 @@
 #define BUFFER_ALIGN 64u
 
 #define PAGE 4096u
-
-/* PCI Express base specification, 7.2.2: 12 bits a function, 8 functions a slot. */
-#define ECAM_SLOT_BYTES 0x8000ull
 
 /* Of text, with its end. */
 #define TEXT_LINE 64u
@@ -172,7 +168,7 @@ static void describe_device(struct ring_ping_param *param,
 			    const struct vmm_ring_ping_device *device)
 {
 	param->transport = device->mmio_gpa ? RING_PING_VIRTIO_MMIO : RING_PING_PCI;
-	param->config_gpa = PC_ECAM_GPA + device->slot * ECAM_SLOT_BYTES;
+	param->config_gpa = device->config_gpa;
 	param->mmio_gpa = device->mmio_gpa;
 	param->gsi = device->gsi;
 	param->device_id = device->device_id;
