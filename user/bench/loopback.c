@@ -82,7 +82,7 @@ struct loop *loop_watch(const int *fds, size_t nr, size_t *seen)
 	return loop;
 }
 
-void loop_take(struct loop *loop)
+void loop_watch_once(struct loop *loop)
 {
 	int ret = loop_run_once(loop, LOOP_FOREVER);
 

@@ -28,9 +28,9 @@ void loop_echo(int kick, int call);
 struct loop *loop_watch(const int *fds, size_t nr, size_t *seen);
 
 /**
- * loop_take() - Wait once and handle what is ready
+ * loop_watch_once() - Wait once and handle what is ready
  * @loop:	From loop_watch().
  */
-void loop_take(struct loop *loop);
+void loop_watch_once(struct loop *loop);
 
 #endif /* BENCH_LOOPBACK_H */

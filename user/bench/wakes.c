@@ -64,7 +64,7 @@ static void our_open(struct bench *b)
 
 static void our_take(struct bench *b)
 {
-	loop_take(b->loop);
+	loop_watch_once(b->loop);
 }
 
 static const struct {
