@@ -366,6 +366,40 @@ TEST_F(vhost, net_whose_tap_is_down_is_no_device_that_needs_a_reset)
 	EXPECT_EQ(0, self->t.failed) TH_LOG("%s", self->t.failure.msg);
 }
 
+TEST_F(vhost, net_whose_tap_was_down_loses_nothing_more)
+{
+	struct wanted w = { .t = &self->t, .any_flow = true, .len = 128 };
+	uint8_t frame[128];
+	int ret;
+
+	if (!has_vhost(BACKEND_VHOST_NET_PATH))
+		SKIP(return, "needs " BACKEND_VHOST_NET_PATH ": modprobe vhost_net");
+	ret = start_net(self, variant->features, 1);
+	ASSERT_EQ(0, ret) TH_LOG("%s", self->t.err.msg);
+	self->t.on_used = on_used;
+	self->t.ctx = &w;
+	for (unsigned int n = 0; n < 64; n++) {
+		ASSERT_EQ(0, give(&self->t, RX));
+	}
+	for (uint8_t round = 1; round <= 8; round++) {
+		fill(frame, sizeof(frame), round);
+		ASSERT_EQ(0, rtnl_link_set_up(self->rtnl, TAP, false, &self->err));
+		for (unsigned int n = 0; n < 8; n++) {
+			ASSERT_EQ(0, transmit(&self->t, TX, frame, sizeof(frame)));
+		}
+		ASSERT_EQ(0, t_driver_run_until(&self->t, TX, 9 * round - 1));
+		ASSERT_EQ(0, rtnl_link_set_up(self->rtnl, TAP, true, &self->err));
+		/* a packet socket has an error of its interface's end */
+		close(self->socket);
+		self->socket = open_socket(self->rtnl);
+		ASSERT_LE(0, self->socket);
+		ASSERT_EQ(0, transmit(&self->t, TX, frame, sizeof(frame)));
+		ASSERT_TRUE(arrives(self->socket, frame, sizeof(frame)));
+		ASSERT_EQ(0, receive_flows(self, &w, 4));
+	}
+	EXPECT_EQ(0, self->t.failed) TH_LOG("%s", self->t.failure.msg);
+}
+
 TEST_F(vhost, a_ring_that_vhost_does_not_trust_needs_a_reset)
 {
 	struct vring_buf wild = { .gpa = UINT64_C(1) << 40, .len = 512 };
