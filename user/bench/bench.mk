@@ -10,7 +10,7 @@ include Makefile
 bench_out := $(out)/bench
 bench_programs := attach exits hops reads report roundtrip stall startexit stat vring wakes
 bench_bins := $(bench_programs:%=$(bench_out)/bench-%) $(bench_out)/bench-alloc.so \
-	$(bench_out)/microvm.bin
+	$(bench_out)/bench-traffic $(bench_out)/microvm.bin
 
 bench_attach_objs := attach.o tracer.o common.o
 bench_exits_objs := exits.o common.o
@@ -42,7 +42,12 @@ bench_objs += $(bench_$(1)_objs:%=$(bench_out)/%)
 endef
 $(foreach p,$(bench_programs),$(eval $(call bench_program,$(p))))
 
-bench_objs += $(bench_out)/alloc.o $(bench_out)/dpdk_vhost.o
+bench_objs += $(bench_out)/alloc.o $(bench_out)/dpdk_vhost.o $(bench_out)/traffic.o
+
+# A guest that has no libraries runs it.
+$(bench_out)/bench-traffic: $(bench_out)/traffic.o $(bench_out)/common.o
+	$(call say,LD)
+	$(Q)$(CC) $(all_ldflags) -static -o $@ $^
 
 $(bench_out)/dpdk_vhost.o: PKG_CFLAGS += $(shell pkg-config --cflags libdpdk 2>/dev/null)
 $(bench_out)/bench-dpdk-vhost: $(bench_out)/dpdk_vhost.o $(bench_out)/common.o
