@@ -219,6 +219,21 @@ loses_link()
 		eventually has_ended && tell "ip address flush dev $1"
 }
 
+# goes_on INTERFACE TAP NETWORK: of the tap; what comes once it is up again is not lost
+goes_on()
+{
+	ip address replace "$3.1/24" dev "$2" && tell "ip address replace $3.2/24 dev $1" &&
+		tell "ping -c 1 -W 20 $3.1" && ip link set "$2" down || return
+	! tell "ping -c 1 -W 1 $3.1" && ip link set "$2" up && tell "ping -c 1 -W 20 $3.1"
+}
+
+all_go_on()
+{
+	goes_on eth0 vluser "${host%.*}" && goes_on eth1 vlvhost 203.0.113 &&
+		goes_on eth2 vlvmm 198.18.0 && tell 'ip address flush dev eth1' &&
+		tell 'ip address flush dev eth2'
+}
+
 powers_off()
 {
 	echo "poweroff -f" >&3
@@ -242,7 +257,7 @@ clean_up()
 trap clean_up EXIT
 
 ktap_print_header
-ktap_set_plan 12
+ktap_set_plan 13
 
 { make_disks && make_tap; } || ktap_exit_fail_msg "cannot make disks and a tap"
 mkfifo "$tmp/ready"
@@ -259,6 +274,7 @@ check "and with it, when it answers again" answers_again
 check "a file system is full: the guest has I/O errors" is_full
 check "a file must not grow: the guest has I/O errors" must_not_grow
 check "a file is truncated: the disk is smaller" is_truncated
+check "taps are set down, and up: packets come and go again" all_go_on
 check "vhost-net's tap is taken away: the link is down" loses_link eth1 vlvhost
 check "the VMM's tap is taken away: the link is down" loses_link eth2 vlvmm
 check "it powers off" powers_off
