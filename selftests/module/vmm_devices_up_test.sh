@@ -126,6 +126,41 @@ sys.exit("connected to nobody")
 END
 }
 
+# serve_stream PORT: to one that connects, in exchange for what it sends
+serve_stream()
+{
+	python3 - "$1" "$tmp" <<'END'
+import socket, sys
+port, tmp = sys.argv[1:]
+listener = socket.socket(socket.AF_VSOCK)
+listener.settimeout(60)
+listener.bind((socket.VMADDR_CID_ANY, int(port)))
+listener.listen()
+open(f"{tmp}/listening", "w").close()
+s, _ = listener.accept()
+s.settimeout(60)
+with open(f"{tmp}/stream.got", "wb") as f:
+    while part := s.recv(65536):
+        f.write(part)
+with open(f"{tmp}/stream", "rb") as f:
+    s.sendall(f.read())
+END
+}
+
+# More than the credit of either side, there and back.
+vsock_carries()
+{
+	local bytes=600000 server
+
+	head -c "$bytes" /dev/urandom >"$tmp/stream"
+	serve_stream 5001 &
+	server=$!
+	eventually test -e "$tmp/listening" || return
+	tell "head -c $bytes /dev/urandom >/tmp/out && vsock_cat 5001 </tmp/out >/tmp/in" || return
+	wait "$server" && says 'sha256sum </tmp/out' -- "$(sha256sum <"$tmp/stream.got")" &&
+		says 'sha256sum </tmp/in' -- "$(sha256sum <"$tmp/stream")"
+}
+
 gives_bytes()
 {
 	says 'dd if=/dev/hwrng bs=64 count=1 2>/dev/null | wc -c' -- 64
@@ -254,10 +289,12 @@ tap_is_gone()
 }
 
 ktap_print_header
-ktap_set_plan 35
+ktap_set_plan 36
 
 make_disks || ktap_exit_fail_msg "cannot make disks"
 mkfifo "$tmp/ready"
+{ mkdir -p "$tmp/root/bin" && cp "$(dirname "$0")/vsock_cat" "$tmp/root/bin"; } ||
+	ktap_exit_fail_msg "cannot copy the guest's vsock_cat"
 make_root "${drivers[@]}" || ktap_exit_fail_msg "cannot make an initramfs"
 check "--trace needs the module" needs_module
 insmod "$VRINGLAB_KO" || ktap_exit_fail_msg "cannot load $VRINGLAB_KO"
@@ -277,6 +314,7 @@ check "blk in the VMM: what is written is there" is_written vda "$disk0"
 check "vhost-user-blk: what is read is what the host has" is_read vdb "$tmp/disk1"
 check "vhost-user-blk: what is written is there" is_written vdb "$tmp/disk1"
 check "vhost-vsock: the guest answers" vsock_answers
+check "vhost-vsock: what is sent and received is the same" vsock_carries
 check "rng gives bytes" gives_bytes
 check "console writes lines" writes_lines
 check "all of vhost is counted" counts_of_vhost
