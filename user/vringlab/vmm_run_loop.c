@@ -7,72 +7,45 @@
 #include "vmm.h"
 #include "vmm_devices.h"
 
-/* What has come. */
-struct waits {
+/* One of the events that end the wait. */
+struct wait {
 	struct loop *loop;
-	bool done;
-	bool signalled;
-	bool late;
+	struct loop_op *op;
+	bool came;
 };
 
-static void on_done(void *ctx, int res)
+static void on_event(void *ctx, int res)
 {
-	struct waits *w = ctx;
+	struct wait *w = ctx;
 
 	(void)res;
-	w->done = true;
+	w->came = true;
 	loop_stop(w->loop);
-}
-
-static void on_signal(void *ctx, int res)
-{
-	struct waits *w = ctx;
-
-	(void)res;
-	w->signalled = true;
-	loop_stop(w->loop);
-}
-
-static void on_timeout(void *ctx, int res)
-{
-	struct waits *w = ctx;
-
-	(void)res;
-	w->late = true;
-	loop_stop(w->loop);
-}
-
-static int judge(const struct waits *w, const struct vmm_devices *devices, int signal_fd,
-		 uint64_t timeout_ns, struct vl_err *err)
-{
-	int ret = vmm_devices_check(devices, err);
-
-	if (ret || w->done)
-		return ret;
-	if (w->signalled)
-		return vmm_check_signal(signal_fd, err);
-	return vmm_timed_out(timeout_ns, err);
 }
 
 int vmm_run_loop(const struct vmm_vcpu *vcpu, struct vmm_devices *devices, int signal_fd,
 		 uint64_t timeout_ns, struct vl_err *err)
 {
 	struct loop *loop = vmm_devices_loop(devices);
-	struct loop_op *done = NULL, *signal = NULL, *timer = NULL;
-	struct waits w = { .loop = loop };
+	struct wait done = { .loop = loop }, signal = { .loop = loop }, timeout = { .loop = loop };
 	int ret;
 
-	ret = loop_poll(loop, vmm_vcpu_done_fd(vcpu), POLLIN, on_done, &w, &done);
+	ret = loop_poll(loop, vmm_vcpu_done_fd(vcpu), POLLIN, on_event, &done, &done.op);
 	if (!ret)
-		ret = loop_poll(loop, signal_fd, POLLIN, on_signal, &w, &signal);
+		ret = loop_poll(loop, signal_fd, POLLIN, on_event, &signal, &signal.op);
 	if (!ret)
-		ret = loop_timer(loop, timeout_ns, on_timeout, &w, &timer);
+		ret = loop_timer(loop, timeout_ns, on_event, &timeout, &timeout.op);
 	if (!ret)
 		ret = loop_run(loop);
-	loop_op_remove(&timer);
-	loop_op_remove(&signal);
-	loop_op_remove(&done);
+	loop_op_remove(&timeout.op);
+	loop_op_remove(&signal.op);
+	loop_op_remove(&done.op);
 	if (ret)
 		return vl_err_set(err, ret, "cannot wait for events: %s", vl_strerror(ret));
-	return judge(&w, devices, signal_fd, timeout_ns, err);
+	ret = vmm_devices_check(devices, err);
+	if (ret || done.came)
+		return ret;
+	if (signal.came)
+		return vmm_check_signal(signal_fd, err);
+	return vmm_timed_out(timeout_ns, err);
 }
