@@ -9,7 +9,6 @@
  * fault ends the guest with its details in the result.
  */
 #include <linux/virtio_config.h>
-#include <linux/virtio_mmio.h>
 
 #include "lib/chain.h"
 #include "lib/cpu.h"
@@ -194,9 +193,7 @@ static void start_device(void)
 	virtio_set_status(&device, DRIVER_OK);
 	require(virtio_status(&device) == DRIVER_OK, RING_PING_BAD_STATUS, 0, DRIVER_OK,
 		virtio_status(&device));
-	doorbell_addr = device.mmio ?
-				device.regs + VIRTIO_MMIO_QUEUE_NOTIFY :
-				virtio_base(&device) + VIRTIO_BAR_DOORBELLS + 4ull * param->queue;
+	doorbell_addr = virtio_doorbell(&device, param->queue);
 }
 
 /* Iterations */

@@ -95,10 +95,13 @@ void virtio_set_ring(const struct virtio_device *d, const struct virtio_ring *ri
 	poke(base + VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
 }
 
+uint64_t virtio_doorbell(const struct virtio_device *d, uint16_t index)
+{
+	return d->mmio ? d->regs + VIRTIO_MMIO_QUEUE_NOTIFY :
+			 virtio_base(d) + VIRTIO_BAR_DOORBELLS + 4ull * index;
+}
+
 void virtio_kick(const struct virtio_device *d, uint16_t index)
 {
-	if (d->mmio)
-		poke(d->regs + VIRTIO_MMIO_QUEUE_NOTIFY, 4, index);
-	else
-		poke(virtio_base(d) + VIRTIO_BAR_DOORBELLS + 4ull * index, 2, index);
+	poke(virtio_doorbell(d, index), d->mmio ? 4 : 2, index);
 }

@@ -40,6 +40,9 @@ void virtio_set_status(const struct virtio_device *d, uint8_t status);
 uint64_t virtio_features(const struct virtio_device *d);
 void virtio_set_features(const struct virtio_device *d, uint64_t features);
 void virtio_set_ring(const struct virtio_device *d, const struct virtio_ring *ring);
+/* Where a virtqueue is kicked. On PCI to ask costs an exit, to write there does not. */
+uint64_t virtio_doorbell(const struct virtio_device *d, uint16_t index);
+
 void virtio_kick(const struct virtio_device *d, uint16_t index);
 
 /* VIRTIO_ID_*, or 0 where there is no device of virtio 1.0. */
