@@ -93,12 +93,6 @@ timeout_tells_where_it_was()
 		grep -Eq "cs:rip 0x8:0x1[0-9a-f]{4}" "$tmp/err"
 }
 
-# The vCPU has its thread.
-runs()
-{
-	grep -qx vcpu0 "/proc/$1/task/"*/comm 2>/dev/null
-}
-
 signal_stops_it()
 {
 	local deadline=$((SECONDS + 20))
@@ -112,10 +106,7 @@ signal_stops_it()
 		[ "$SECONDS" -lt "$deadline" ] || return 1
 	done
 	kill -"$1" "$guest"
-	status=0
-	wait "$guest" || status=$?
-	guest=
-	[ "$status" -eq 1 ] && one_line "$tmp/err" && grep -q "stopped by SIG$1" "$tmp/err" &&
+	guest_ends 1 && one_line "$tmp/err" && grep -q "stopped by SIG$1" "$tmp/err" &&
 		grep -q "^# guest ring-ping failed" "$tmp/out" && kill -0 "$backend"
 }
 
@@ -130,13 +121,8 @@ lost_backend_is_told()
 	until runs "$guest"; do
 		[ "$SECONDS" -lt "$deadline" ] || return 1
 	done
-	kill -KILL "$backend"
-	wait "$backend" 2>/dev/null
-	backend=
-	status=0
-	wait "$guest" || status=$?
-	guest=
-	[ "$status" -eq 1 ] && one_line "$tmp/err" && grep -q "back-end" "$tmp/err"
+	lose_backend
+	guest_ends 1 && one_line "$tmp/err" && grep -q "back-end" "$tmp/err"
 }
 
 ktap_print_header

@@ -5,26 +5,7 @@
 # transport, served in the VMM and by vringlab backend. What the guest counts is exact.
 
 . "$(dirname "$0")/../lib/ktap.sh"
-
-need_vmm
-
-backend=
-guest=
-
-finish()
-{
-	[ -z "$guest" ] || kill -KILL "$guest"
-	[ -z "$backend" ] || kill "$backend"
-	wait
-	rm -rf "$tmp"
-}
-trap finish EXIT
-
-# number KEY: of the JSON report
-number()
-{
-	sed -n "s/^ *\"$1\": *\([0-9]*\),*$/\1/p" "$tmp/out"
-}
+. "$(dirname "$0")/../lib/loopback.sh"
 
 # drives COUNT DEPTH DEVICE OPTION...: every count is as it has to be
 drives()
@@ -73,16 +54,6 @@ writes()
 		! grep -Evq '^[a-z]{63}$' "$tmp/console"
 }
 
-start_backend()
-{
-	mkfifo "$tmp/ready"
-	"$vringlab" backend "$@" --socket "$tmp/s" --ready-fd 3 3>"$tmp/ready" &
-	backend=$!
-	read -r -t 20 -n 1 <"$tmp/ready"
-	rm "$tmp/ready"
-	[ -S "$tmp/s" ]
-}
-
 stop_backend()
 {
 	kill "$backend" && wait "$backend"
@@ -93,8 +64,8 @@ stop_backend()
 by_vhost_user()
 {
 	start_backend "$@" || return
-	drives 20 1 "$1,socket=$tmp/s" && drives 20 3 "$1,socket=$tmp/s,transport=mmio" &&
-		drives 100 2 "$1,socket=$tmp/s,packed" && stop_backend
+	drives 20 1 "$1,socket=$sock" && drives 20 3 "$1,socket=$sock,transport=mmio" &&
+		drives 100 2 "$1,socket=$sock,packed" && stop_backend
 }
 
 # start DEVICE: a guest that runs until it is ended
@@ -105,7 +76,7 @@ start()
 	"$vringlab" vmm --guest ring-ping --device "$1" --count 4294967296 --timeout 100s \
 		>"$tmp/out" 2>"$tmp/err" &
 	guest=$!
-	until grep -qx vcpu0 "/proc/$guest/task/"*/comm 2>/dev/null; do
+	until runs "$guest"; do
 		[ "$SECONDS" -lt "$end" ] || return 1
 	done
 }
@@ -113,15 +84,11 @@ start()
 # Its back-end is lost, and no other can come: that ends the guest, which waits.
 failure_ends_it()
 {
-	start_backend blk --null-size 1M && start "blk,socket=$tmp/s" || return
-	ln -sf s "$tmp/s"
-	kill -KILL "$backend"
-	wait "$backend" 2>/dev/null
-	backend=
-	status=0
-	wait "$guest" || status=$?
-	guest=
-	rm "$tmp/s"
+	start_backend blk --null-size 1M && start "blk,socket=$sock" || return
+	ln -sf s "$sock"
+	lose_backend
+	guest_ends 1
+	rm "$sock"
 	[ "$status" -eq 1 ] && tail -n 1 "$tmp/err" | grep -q "blk0 works no more" &&
 		grep -q "^# guest ring-ping failed" "$tmp/out"
 }
@@ -130,10 +97,7 @@ signal_ends_it()
 {
 	start rng,transport=mmio || return
 	kill "$guest"
-	status=0
-	wait "$guest" || status=$?
-	guest=
-	[ "$status" -eq 1 ] && one_line "$tmp/err" && grep -q "stopped by SIGTERM" "$tmp/err" &&
+	guest_ends 1 && one_line "$tmp/err" && grep -q "stopped by SIGTERM" "$tmp/err" &&
 		grep -q "^# guest ring-ping failed" "$tmp/out"
 }
 

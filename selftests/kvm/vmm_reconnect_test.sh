@@ -27,16 +27,8 @@ serve()
 
 die()
 {
-	kill -KILL "$backend"
-	wait "$backend" 2>/dev/null
+	lose_backend
 	exec 3<&-
-	backend=
-}
-
-# number KEY: of the JSON report
-number()
-{
-	sed -n "s/^ *\"$1\": *\([0-9]*\),*$/\1/p" "$tmp/out"
 }
 
 # ping COUNT OPTION...: in the background
@@ -48,14 +40,6 @@ ping()
 	"$vringlab" vmm --guest ring-ping --socket "$sock" --reconnect --json --count "$count" \
 		"$@" </dev/null >"$tmp/out" 2>"$tmp/err" &
 	guest=$!
-}
-
-guest_ends()
-{
-	status=0
-	wait "$guest" || status=$?
-	guest=
-	[ "$status" -eq "$1" ]
 }
 
 # nothing_is_lost COUNT OPTION...
