@@ -142,6 +142,16 @@ static int start_net(FIXTURE_DATA(vhost) * self, uint64_t features, unsigned int
 	return self->socket < 0 ? -errno : 0;
 }
 
+#define START_NET(num_pairs)                                                                  \
+	do {                                                                                  \
+		if (!has_vhost(BACKEND_VHOST_NET_PATH))                                       \
+			SKIP(return, "needs " BACKEND_VHOST_NET_PATH ": modprobe vhost_net"); \
+		ASSERT_EQ(0, start_net(self, variant->features, num_pairs))                   \
+		{                                                                             \
+			TH_LOG("%s", self->t.err.msg);                                        \
+		}                                                                             \
+	} while (0)
+
 static void fill(uint8_t *frame, uint32_t len, uint8_t seed)
 {
 	const struct ethhdr eth = {
@@ -235,12 +245,8 @@ TEST_F(vhost, net_frames_arrive_in_both_directions)
 {
 	uint8_t frame[1500];
 	struct wanted w = { .t = &self->t, .frame = frame };
-	int ret;
 
-	if (!has_vhost(BACKEND_VHOST_NET_PATH))
-		SKIP(return, "needs " BACKEND_VHOST_NET_PATH ": modprobe vhost_net");
-	ret = start_net(self, variant->features, 1);
-	ASSERT_EQ(0, ret) TH_LOG("%s", self->t.err.msg);
+	START_NET(1);
 	self->t.on_used = on_used;
 	self->t.ctx = &w;
 	for (unsigned int n = 0; n < 50; n++) {
@@ -287,12 +293,8 @@ TEST_F(vhost, net_spreads_flows_over_the_pairs_that_are_in_use)
 {
 	uint8_t frame[128];
 	struct wanted w = { .t = &self->t, .frame = frame, .len = sizeof(frame), .any_flow = true };
-	int ret;
 
-	if (!has_vhost(BACKEND_VHOST_NET_PATH))
-		SKIP(return, "needs " BACKEND_VHOST_NET_PATH ": modprobe vhost_net");
-	ret = start_net(self, variant->features, PAIRS);
-	ASSERT_EQ(0, ret) TH_LOG("%s", self->t.err.msg);
+	START_NET(PAIRS);
 	self->t.on_used = on_used;
 	self->t.ctx = &w;
 	for (unsigned int n = 0; n < 60; n++) {
@@ -315,12 +317,8 @@ TEST_F(vhost, net_whose_tap_is_pulled_out_has_a_link_that_is_down)
 {
 	struct virtio_net_config space = { 0 };
 	uint8_t frame[128];
-	int ret;
 
-	if (!has_vhost(BACKEND_VHOST_NET_PATH))
-		SKIP(return, "needs " BACKEND_VHOST_NET_PATH ": modprobe vhost_net");
-	ret = start_net(self, variant->features, 1);
-	ASSERT_EQ(0, ret) TH_LOG("%s", self->t.err.msg);
+	START_NET(1);
 	self->t.be->ops->get_config(self->t.be, 0, &space, self->t.be->config_size);
 	EXPECT_EQ(VIRTIO_NET_S_LINK_UP, le16toh(space.status));
 	EXPECT_EQ(1500, le16toh(space.mtu));
@@ -349,12 +347,8 @@ TEST_F(vhost, net_whose_tap_is_pulled_out_has_a_link_that_is_down)
 TEST_F(vhost, net_whose_tap_is_down_is_no_device_that_needs_a_reset)
 {
 	uint8_t frame[128];
-	int ret;
 
-	if (!has_vhost(BACKEND_VHOST_NET_PATH))
-		SKIP(return, "needs " BACKEND_VHOST_NET_PATH ": modprobe vhost_net");
-	ret = start_net(self, variant->features, 1);
-	ASSERT_EQ(0, ret) TH_LOG("%s", self->t.err.msg);
+	START_NET(1);
 	fill(frame, sizeof(frame), 1);
 	ASSERT_EQ(0, rtnl_link_set_up(self->rtnl, TAP, false, &self->err));
 	for (unsigned int n = 0; n < 32; n++) {
@@ -370,12 +364,8 @@ TEST_F(vhost, net_whose_tap_was_down_loses_nothing_more)
 {
 	struct wanted w = { .t = &self->t, .any_flow = true, .len = 128 };
 	uint8_t frame[128];
-	int ret;
 
-	if (!has_vhost(BACKEND_VHOST_NET_PATH))
-		SKIP(return, "needs " BACKEND_VHOST_NET_PATH ": modprobe vhost_net");
-	ret = start_net(self, variant->features, 1);
-	ASSERT_EQ(0, ret) TH_LOG("%s", self->t.err.msg);
+	START_NET(1);
 	self->t.on_used = on_used;
 	self->t.ctx = &w;
 	for (unsigned int n = 0; n < 64; n++) {
@@ -404,12 +394,8 @@ TEST_F(vhost, a_ring_that_vhost_does_not_trust_needs_a_reset)
 {
 	struct vring_buf wild = { .gpa = UINT64_C(1) << 40, .len = 512 };
 	uint8_t frame[64];
-	int ret;
 
-	if (!has_vhost(BACKEND_VHOST_NET_PATH))
-		SKIP(return, "needs " BACKEND_VHOST_NET_PATH ": modprobe vhost_net");
-	ret = start_net(self, variant->features, 1);
-	ASSERT_EQ(0, ret) TH_LOG("%s", self->t.err.msg);
+	START_NET(1);
 	ASSERT_EQ(0, t_driver_add(&self->t, TX, &wild, 1, 0, 0));
 	ASSERT_EQ(0, t_driver_run_until_failed(&self->t));
 	EXPECT_STREQ("net0: /dev/vhost-net says that the contents of a virtqueue cannot be trusted",
