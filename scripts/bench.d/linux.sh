@@ -6,22 +6,41 @@
 # Each is seconds.
 linux_runs=5
 
-bench_linux()
+# linux_entries UNIT TARGET OTHER NAME...: sets names to those that are to be measured;
+# fails where there are none
+linux_entries()
 {
-	local name out names=()
+	local entry=("${@:1:3}") name
 
-	for name in init exit; do
-		declare_entry "linux-$name" ms 1.00 "qemu -M microvm, the same kernel and disk"
+	shift 3
+	names=()
+	for name; do
+		declare_entry "linux-$name" "${entry[@]}"
 		! pending "linux-$name" || names+=("$name")
 	done
-	[ ${#names[@]} -gt 0 ] || return 0
-	if ! command -v qemu-system-x86_64 >/dev/null; then
-		skip "${names[*]/#/linux-}" "no qemu-system-x86_64: run scripts/setup"
-		return
-	fi
+	[ ${#names[@]} -gt 0 ] || return
+	command -v qemu-system-x86_64 >/dev/null && return
+	skip "${names[*]/#/linux-}" "no qemu-system-x86_64: run scripts/setup"
+	return 1
+}
+
+# linux_measure PROGRAM RUNS VM-OPTION...: of bench.d, what it says of them
+linux_measure()
+{
+	local program=$1 runs=$2 out
+
+	shift 2
+	out=$("$src/scripts/vm" --kernel 6.12 --timeout 900 --rw "$build" "$@" -- \
+		env O="$build" "$src/scripts/bench.d/$program" "$runs" 2>>"$log")
+	emit_parts linux "$out" $? "${names[@]}"
+}
+
+bench_linux()
+{
+	local names
+
+	linux_entries ms 1.00 "qemu -M microvm, the same kernel and disk" init exit || return 0
 	echo "  linux-*" >&2
 	# One processor: with more in one thread, guests of emulated SVM hang.
-	out=$("$src/scripts/vm" --kernel 6.12 --single --smp 1 --timeout 900 --rw "$build" -- \
-		env O="$build" "$src/scripts/bench.d/linux-init" "$linux_runs" 2>>"$log")
-	emit_parts linux "$out" $? "${names[@]}"
+	linux_measure linux-init "$linux_runs" --single --smp 1
 }
