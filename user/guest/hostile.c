@@ -205,13 +205,16 @@ static void drive(unsigned int device)
 		features &= draw(UINT64_MAX) | 1ull << VIRTIO_F_VERSION_1;
 	virtio_set_features(&d, features);
 	virtio_set_status(&d, FEATURES_OK);
-	for (uint16_t i = 0; i < 1 + draw(RINGS_EACH); i++) {
+	for (uint16_t i = 0, end = draw(4) ? RINGS_EACH : 1 + draw(RINGS_EACH); i < end; i++) {
 		struct virtio_ring ring = ring_of(device, i);
 
 		if (!draw(8))
 			ring.size = 1u << draw(9);
 		if (!draw(32))
 			ring.device = any_value();
+		/* else what is available there is of before, which ends most devices */
+		if (draw(4))
+			poke(ring.driver, 4, 0);
 		virtio_set_ring(&d, &ring);
 	}
 	virtio_set_status(&d, FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
@@ -259,20 +262,33 @@ static void (*const acts[])(unsigned int device) = {
 	drive,	     fill,	 fill,	   fill,	 fill,
 };
 
+/* All virtqueues that it has: vhost starts none without the others. */
+static void set_rings(const struct virtio_device *d, unsigned int device)
+{
+	uint32_t size;
+
+	for (uint16_t i = 0; i < RINGS_EACH && (size = virtio_queue_size(d, i)); i++) {
+		struct virtio_ring ring = ring_of(device, i);
+
+		if (ring.size > size)
+			ring.size = size;
+		memset((void *)ring.desc, 0, HOSTILE_RING_BYTES);
+		virtio_set_ring(d, &ring);
+	}
+}
+
 /* Whatever was done, a driver that does all right has a device that works. */
 static bool works(unsigned int device)
 {
 	struct virtio_device d = device_at(device);
-	struct virtio_ring ring = ring_of(device, 0);
 
 	virtio_set_status(&d, 0);
 	if (virtio_status(&d))
 		return false;
-	memset((void *)ring.desc, 0, HOSTILE_RING_BYTES);
 	virtio_set_status(&d, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
 	virtio_set_features(&d, 1ull << VIRTIO_F_VERSION_1);
 	virtio_set_status(&d, FEATURES_OK);
-	virtio_set_ring(&d, &ring);
+	set_rings(&d, device);
 	virtio_set_status(&d, FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
 	return virtio_status(&d) == (FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
 }
