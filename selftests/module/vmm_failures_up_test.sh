@@ -11,6 +11,7 @@
 . "$(dirname "$0")/../lib/ktap.sh"
 . "$(dirname "$0")/../lib/linux_guest.sh"
 . "$(dirname "$0")/../lib/vmm_guest.sh"
+. "$(dirname "$0")/../lib/vmm_backends.sh"
 
 deadline=120
 guest_deadline=300
@@ -26,56 +27,15 @@ command -v ip >/dev/null || skip_all "no ip: run scripts/setup"
 need_devices vhost_net tun
 need_drivers virtio_pci virtio_net virtio_blk
 
-# Of each kind of device, by its name.
-declare -A backend
-
-# serve NAME ARGUMENT...: until it is there
-serve()
-{
-	local name=$1
-
-	shift
-	"$vringlab" backend "$@" --socket "$tmp/$name.socket" --ready-fd 3 3>"$tmp/ready" \
-		</dev/null >/dev/null 2>>"$tmp/$name.err" &
-	backend[$name]=$!
-	read -r -N 1 <"$tmp/ready" || {
-		cat "$tmp/$name.err"
-		return 1
-	}
-}
-
 serve_blk()
 {
 	serve blk blk --file "$tmp/disk"
 }
 
-# The tap is there without it: a guest keeps its neighbour's address. The io_uring of one
-# that was killed has it until the kernel is done with that, which the process does not
-# wait for.
-serve_net()
-{
-	eventually serve net net --tap vluser
-}
-
-die()
-{
-	kill -KILL "${backend[$1]}"
-	# the shell tells of it, too
-	wait "${backend[$1]}" 2>/dev/null
-	return 0
-} 2>/dev/null
-
 make_disks()
 {
 	mkdir "$tmp/small" && mount -t tmpfs -o size=256k tmpfs "$tmp/small" || return
 	truncate -s "$disk_bytes" "$tmp/disk" "$tmp/small/disk" "$tmp/long" "$tmp/short"
-}
-
-make_tap()
-{
-	ip tuntap add dev vluser mode tap vnet_hdr &&
-		echo 1 >/proc/sys/net/ipv6/conf/vluser/disable_ipv6 &&
-		ip address add "$host/24" dev vluser && ip link set vluser up
 }
 
 # What files may grow to is limited once the guest has its memory.
@@ -144,8 +104,8 @@ loses_nothing()
 # A packet may be lost with a back-end, and the next one not.
 resumes()
 {
-	tell "ping -c 1 -W 20 $host" && die net && serve_net &&
-		eventually tell "ping -c 1 -W 2 $host" && die net && serve_net &&
+	tell "ping -c 1 -W 20 $host" && die net && serve_net vluser &&
+		eventually tell "ping -c 1 -W 2 $host" && die net && serve_net vluser &&
 		eventually tell "ping -c 1 -W 2 $host" && [ "$(told "wire: goes on")" -eq 2 ]
 }
 
@@ -245,11 +205,7 @@ powers_off()
 
 clean_up()
 {
-	local name
-
-	for name in "${!backend[@]}"; do
-		kill -KILL "${backend[$name]}" 2>/dev/null
-	done
+	all_die
 	ip link delete vluser 2>/dev/null
 	umount "$tmp/small" 2>/dev/null
 	finish
@@ -259,11 +215,10 @@ trap clean_up EXIT
 ktap_print_header
 ktap_set_plan 13
 
-{ make_disks && make_tap; } || ktap_exit_fail_msg "cannot make disks and a tap"
-mkfifo "$tmp/ready"
+{ make_disks && make_tap vluser "$host"; } || ktap_exit_fail_msg "cannot make disks and a tap"
 make_root "${drivers[@]}" || ktap_exit_fail_msg "cannot make an initramfs"
 serve_blk
-serve_net
+serve_net vluser
 
 check "a guest boots" start
 check "it has drivers for all of its devices" has_drivers
