@@ -76,6 +76,12 @@ has_memory()
 	[ "$bytes" -le $(($1 << 20)) ] && [ "$bytes" -gt $((($1 - 1) << 20)) ]
 }
 
+# A part of it is above the window for devices.
+has_memory_above()
+{
+	has_memory "$1" && grep "^100000000-" "$tmp/answer"
+}
+
 # A guest whose TSC is invariant prefers that.
 is_kvms()
 {
@@ -141,7 +147,7 @@ skip_some()
 }
 
 ktap_print_header
-ktap_set_plan 18
+ktap_set_plan 19
 
 make_root pvpanic_mmio virtio_pci virtio_blk || ktap_exit_fail_msg "cannot make an initramfs"
 head -c 1048576 /dev/urandom >"$tmp/disk" || ktap_exit_fail_msg "cannot make a disk"
@@ -174,8 +180,16 @@ fi
 
 pages=base
 ! { echo advise >"$shmem_enabled"; } 2>/dev/null || pages=thp
-check "another boots" start_guest "$kernel" --pages "$pages" --device "blk,file=$tmp/disk" \
-	--append "$append pci=nomsi"
+# What its disk reads to is then where it takes memory first, above 4 GiB.
+memory_mib=5120
+[ "$(meminfo MemTotal)" -gt $((5500 << 10)) ] || memory_mib=256
+check "another boots" start_guest "$kernel" --pages "$pages" --memory "${memory_mib}M" \
+	--device "blk,file=$tmp/disk" --append "$append pci=nomsi"
+if [ "$memory_mib" -gt 4096 ]; then
+	check "it has memory above 4 GiB" has_memory_above "$memory_mib"
+else
+	skip "it has memory above 4 GiB" "too little memory here: scripts/vm --mem 6G"
+fi
 if [ "$pages" = thp ]; then
 	check "some of its memory is of transparent huge pages" has_thp
 else
