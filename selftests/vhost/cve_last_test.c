@@ -11,8 +11,11 @@
 #include "vhost.h"
 
 #define LOG_BYTES (64u << 10)
-/* Four times as many as vhost has room for in its list of what to log, UIO_MAXIOV. */
-#define PIECES 4096u
+/*
+ * As many as a table can have. vhost-net has room for 1088 of what to log, in pages that come
+ * by powers of two; a megabyte more does not go unnoticed.
+ */
+#define PIECES 65535u
 
 #define EXPENDABLE_OR_SKIP                                                          \
 	do {                                                                        \

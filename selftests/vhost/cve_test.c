@@ -280,6 +280,15 @@ TEST_F_TIMEOUT(cve, 2022_48862_a_translation_of_no_bytes_is_refused, SLOW)
 
 /* --- receiving ------------------------------------------------------------------------- */
 
+static bool is_second_frame(const struct t_vhost_queue *q)
+{
+	for (unsigned int i = RX_BUF; i < T_VHOST_BUF; i++)
+		if (q->bufs[i] != 0xa5)
+			return false;
+	return q->used == 1 && (t_tap_is_frame(q->bufs + T_VNET_HDR, 200, 2) ||
+				t_tap_is_frame(q->bufs + T_VHOST_BUF + T_VNET_HDR, 200, 2));
+}
+
 TEST_F_TIMEOUT(cve, 2014_0077_a_frame_too_long_for_its_buffer_is_dropped, SLOW)
 {
 	struct net *n = &self->net;
@@ -292,16 +301,10 @@ TEST_F_TIMEOUT(cve, 2014_0077_a_frame_too_long_for_its_buffer_is_dropped, SLOW)
 	ASSERT_EQ(0, t_tap_send(&n->tap, 1400, 1));
 	ASSERT_EQ(0, t_tap_send(&n->tap, 200, 2));
 	ASSERT_TRUE(EVENTUALLY(t_vhost_reap(&n->v, RX) > 0));
-	EXPECT_EQ(1u, q->used);
-	for (unsigned int i = RX_BUF; i < T_VHOST_BUF; i++) {
-		ASSERT_EQ(0xa5, q->bufs[i])
-		{
-			VULNERABLE("CVE-2014-0077",
-				   "vhost: fix total length when packets are too short");
-		}
+	EXPECT_TRUE(is_second_frame(q))
+	{
+		VULNERABLE("CVE-2014-0077", "vhost: fix total length when packets are too short");
 	}
-	EXPECT_TRUE(t_tap_is_frame(q->bufs + T_VNET_HDR, 200, 2) ||
-		    t_tap_is_frame(q->bufs + T_VHOST_BUF + T_VNET_HDR, 200, 2));
 }
 
 /* --- files ----------------------------------------------------------------------------- */
