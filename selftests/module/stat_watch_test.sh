@@ -14,6 +14,7 @@ command -v python3 >/dev/null || skip_all "no python3: run scripts/setup"
 command -v setpriv >/dev/null || skip_all "no setpriv: install util-linux"
 
 count=50
+deadline=60
 
 unprivileged()
 {
@@ -78,6 +79,23 @@ ends_by()
 	wait "$watcher" || status=$?
 	exec {from}<&-
 	[ "$status" -eq 0 ] && is_empty "$tmp/watch.err"
+}
+
+# It waits in write(2), and goes on doing so.
+is_stuck()
+{
+	local i
+
+	for ((i = 0; i < 5; i++)); do
+		[[ $(cat "/proc/$watcher/syscall") == "1 "* ]] || return
+		sleep 0.1
+	done
+}
+
+ends_though_nobody_reads()
+{
+	watch --interval 1ms
+	eventually is_stuck && ends_by INT && discovery_is off
 }
 
 # follow PYTHON: for each report r, until it is done
@@ -172,13 +190,15 @@ ends_with_the_module()
 	until rmmod vringlab 2>"$tmp/rmmod.err"; do
 		line || return
 	done
+	# What it says before it learns of that may be more than a pipe has room for.
+	timeout 60 cat <&"$from" >/dev/null
 	status=0
 	wait "$watcher" || status=$?
 	[ "$status" -eq 4 ] && one_line "$tmp/watch.err"
 }
 
 ktap_print_header
-ktap_set_plan 10
+ktap_set_plan 11
 
 insmod "$VRINGLAB_KO" || ktap_exit_fail_msg "cannot load $VRINGLAB_KO"
 check "without vrings it says what to do" says_what_to_do
@@ -186,6 +206,7 @@ check "it has the module look for vrings, and stop" looks_for_vrings_meanwhile
 back_end || ktap_exit_fail_msg "no back-end"
 check "reports add up to what a guest did" adds_up
 check "and so do those that reset" resets_add_up
+check "a signal ends it, though nobody reads" ends_though_nobody_reads
 check "--count ends it" counts
 check "what did nothing is left out, without --all" hides_the_idle
 check "it needs no privilege" needs_no_privilege

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <time.h>
 
 #include <vringlab/err.h>
@@ -128,7 +129,12 @@ static int repeat(const struct request *r,
 		print_head(r, !i);
 		ret = report(r, ctx, err);
 	}
-	return ret;
+	if (!ret || !watch_is_over())
+		return ret;
+	/* Interrupted: what could not be printed is no failure, nor tried again at the end. */
+	__fpurge(stdout);
+	clearerr(stdout);
+	return 0;
 }
 
 static int report_period(const struct request *r, void *ctx, struct vl_err *err)

@@ -11,7 +11,7 @@
 
 /**
  * struct watch - When the next time is
- * @signals:	What ends it.
+ * @signals:	What ends it, SIGINT and SIGTERM.
  * @interval_ns: From one time to the next.
  * @next_ns:	On CLOCK_MONOTONIC.
  */
@@ -26,7 +26,8 @@ struct watch {
  * @w:		Watch.
  * @interval_ns: How long each is.
  *
- * Blocks both signals, for the rest of the process's life.
+ * From now on the first of the signals interrupts a system call, such as a write to where
+ * nobody reads, and the second one ends the process.
  */
 void watch_begin(struct watch *w, uint64_t interval_ns);
 
@@ -36,8 +37,15 @@ void watch_begin(struct watch *w, uint64_t interval_ns);
  *
  * One that has ended already is over at once, and those after it begin anew.
  *
- * Return: false after a signal.
+ * Return: false after a signal, now or before.
  */
 bool watch_wait(struct watch *w);
+
+/**
+ * watch_is_over() - Whether there has been a signal
+ *
+ * What then fails may have been interrupted by it.
+ */
+bool watch_is_over(void);
 
 #endif /* VRINGLAB_WATCH_H */
