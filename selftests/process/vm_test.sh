@@ -110,7 +110,7 @@ head -c 20000000 /dev/urandom >"$tmp/random"
 mkdir "$tmp/folder with space"
 
 ktap_print_header
-ktap_set_plan 28
+ktap_set_plan 30
 
 stdin=$tmp/random start stream --stdin -- \
 	sh -c 'tee /dev/stderr; exit 255'
@@ -183,6 +183,39 @@ finish term
 check "SIGTERM ends the run as that signal" status_is 143
 # shellcheck disable=SC2086 # a list
 check "SIGTERM leaves no machine behind" gone $qemu
+
+# dies_early TIMES: a QEMU whose machine first dies so often of what is QEMU's own fault
+dies_early()
+{
+	yes | head -n "$1" >"$tmp/left"
+	cat >"$tmp/qemu" <<-END
+		#!/bin/bash
+		[ -s "$tmp/left" ] || exec qemu-system-x86_64 "\$@"
+		sed -i 1d "$tmp/left"
+		for arg; do
+			[[ \$arg != *id=console,path=* ]] || echo "Oops: int3: 0000" >"\${arg##*path=}"
+		done
+	END
+	chmod +x "$tmp/qemu"
+	run env QEMU="$tmp/qemu" "$vm" --accel tcg -- echo up
+}
+
+boots_again()
+{
+	dies_early 2
+	[ "$status" -eq 0 ] && grep -qx up "$tmp/out" && [ "$(grep -c 'once more' "$tmp/err")" -eq 2 ]
+}
+
+gives_up()
+{
+	dies_early 100
+	rm -f "$(sed -n 's/^vm: .*kernel log: //p' "$tmp/err")"
+	[ "$status" -eq 123 ] && [ "$(wc -l <"$tmp/left")" -eq 96 ] &&
+		tail -n 1 "$tmp/err" | grep -q "the kernel said: Oops: int3"
+}
+
+check "a machine that dies of QEMU before it is up is booted again" boots_again
+check "a few times" gives_up
 
 check "an unknown option is a usage error" usage_error --no-such-option -- true
 check "no command is a usage error" usage_error
