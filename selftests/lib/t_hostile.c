@@ -99,9 +99,8 @@ int t_hostile_add_mmio(struct t_hostile *h, struct virtio_backend *be)
 	struct virtio_transport **transport = &h->transport[h->nr++];
 	unsigned int i = h->nr - 1 - h->nr_pci;
 
-	return virtio_mmio_create(transport, &config,
-				  PC_VIRTIO_MMIO_GPA + i * PC_VIRTIO_MMIO_SIZE, MMIO_GSI + i,
-				  &h->err);
+	return virtio_mmio_create(transport, &config, PC_VIRTIO_MMIO_GPA + i * PC_VIRTIO_MMIO_SIZE,
+				  MMIO_GSI + i, &h->err);
 }
 
 static void write_param(struct t_hostile *h, uint64_t seed)

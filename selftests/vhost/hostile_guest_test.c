@@ -85,9 +85,10 @@ FIXTURE_SETUP(hostile)
 	memset(self, 0, sizeof(*self));
 	for (unsigned int i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (access(needed[i], R_OK | W_OK))
-			SKIP(return, "needs %s: modprobe kvm_intel or kvm_amd, vhost_net, "
-				     "vhost_vsock; run as root",
-			     needed[i]);
+			SKIP(return,
+				   "needs %s: modprobe kvm_intel or kvm_amd, vhost_net, "
+				   "vhost_vsock; run as root",
+				   needed[i]);
 	if (geteuid() || unshare(CLONE_NEWNET))
 		SKIP(return, "needs a network namespace of its own: run as root");
 	self->fds_before = t_fds_count(0);
