@@ -193,7 +193,8 @@ dies_early()
 		[ -s "$tmp/left" ] || exec qemu-system-x86_64 "\$@"
 		sed -i 1d "$tmp/left"
 		for arg; do
-			[[ \$arg != *id=console,path=* ]] || echo "Oops: int3: 0000" >"\${arg##*path=}"
+			[[ \$arg != *id=console,path=* ]] ||
+				echo "Oops: int3: 0000" >"\${arg##*path=}"
 		done
 	END
 	chmod +x "$tmp/qemu"
@@ -203,7 +204,8 @@ dies_early()
 boots_again()
 {
 	dies_early 2
-	[ "$status" -eq 0 ] && grep -qx up "$tmp/out" && [ "$(grep -c 'once more' "$tmp/err")" -eq 2 ]
+	[ "$status" -eq 0 ] && grep -qx up "$tmp/out" &&
+		[ "$(grep -c 'once more' "$tmp/err")" -eq 2 ]
 }
 
 gives_up()
