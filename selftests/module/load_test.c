@@ -77,25 +77,6 @@ FIXTURE_VARIANT_ADD(order, out_right_after_the_socket) {
 
 /* clang-format on */
 
-static bool kallsyms_has(const char *symbol, const char *module)
-{
-	FILE *f = fopen("/proc/kallsyms", "re");
-	char line[512], name[256], in[128];
-	bool found = false;
-	int n;
-
-	while (f && !found && fgets(line, sizeof(line), f)) {
-		if (!strstr(line, symbol))
-			continue;
-		in[0] = 0;
-		n = sscanf(line, "%*s %*s %255s [%127[^]]]", name, in);
-		found = n > 0 && !strcmp(name, symbol) && !strcmp(in, module);
-	}
-	if (f)
-		fclose(f);
-	return found;
-}
-
 /* How many functions ftrace has patched, whoever wants them. */
 static int nr_hooks(void)
 {
@@ -113,29 +94,71 @@ static int nr_hooks(void)
 	return nr;
 }
 
-/*
- * Does this kernel have it, provided that its module is loaded? The list of
- * symbols is long, so each is asked for once.
- */
-static bool exists(const struct t_probe *p)
+/* What probes are for, once it was looked for in the list of symbols, which is long. */
+static struct symbol {
+	char probe[64];
+	char module[64];
+	char name[96];
+	bool exists;
+} symbols[MAX_PROBES];
+static int nr_symbols;
+
+static const struct symbol *symbol_of(const struct t_probe *p)
 {
-	static struct {
-		char name[sizeof(p->name)];
-		bool exists;
-	} known[MAX_PROBES];
-	char symbol[96];
 	int i;
 
-	for (i = 0; i < MAX_PROBES && known[i].name[0]; i++)
-		if (!strcmp(known[i].name, p->name))
-			return known[i].exists;
-	snprintf(symbol, sizeof(symbol), "%s%s",
-		 p->type == VRINGLAB_PROBE_TYPE_TRACEPOINT ? "__tracepoint_" : "", p->name);
-	if (i == MAX_PROBES)
-		return kallsyms_has(symbol, p->module);
-	strcpy(known[i].name, p->name);
-	known[i].exists = kallsyms_has(symbol, p->module);
-	return known[i].exists;
+	for (i = 0; i < nr_symbols; i++)
+		if (!strcmp(symbols[i].probe, p->name))
+			return &symbols[i];
+	return NULL;
+}
+
+/* Those from the given one on, in one reading. */
+static bool look_for_symbols(int from)
+{
+	FILE *f = fopen("/proc/kallsyms", "re");
+	char line[512], *rest;
+	const char *name, *in;
+	int i;
+
+	if (!f)
+		return false;
+	while (fgets(line, sizeof(line), f)) {
+		/* After the address and the type. */
+		strtok_r(line, " ", &rest);
+		strtok_r(NULL, " ", &rest);
+		name = strtok_r(NULL, "\t\n", &rest);
+		in = strtok_r(NULL, "[]\n", &rest) ?: "";
+		for (i = from; name && i < nr_symbols; i++)
+			if (!strcmp(symbols[i].name, name) && !strcmp(symbols[i].module, in))
+				symbols[i].exists = true;
+	}
+	fclose(f);
+	return true;
+}
+
+static bool is_loaded(const struct t_probe *p)
+{
+	return !p->module[0] || t_kmod_loaded(p->module);
+}
+
+/* Of the kernel and of the modules that are loaded. */
+static bool learn_symbols(const struct t_probe *p, int nr)
+{
+	int i, from = nr_symbols;
+	struct symbol *s;
+
+	for (i = 0; i < nr && nr_symbols < MAX_PROBES; i++) {
+		if (!is_loaded(&p[i]) || symbol_of(&p[i]))
+			continue;
+		s = &symbols[nr_symbols++];
+		strcpy(s->probe, p[i].name);
+		strcpy(s->module, p[i].module);
+		snprintf(s->name, sizeof(s->name), "%s%s",
+			 p[i].type == VRINGLAB_PROBE_TYPE_TRACEPOINT ? "__tracepoint_" : "",
+			 p[i].name);
+	}
+	return from == nr_symbols || look_for_symbols(from);
 }
 
 /*
@@ -152,7 +175,9 @@ static bool is_for_registered(const struct t_probe *p)
 
 static enum vringlab_probe_state expected_state(const struct t_probe *p, bool registered)
 {
-	if ((p->module[0] && !t_kmod_loaded(p->module)) || !exists(p))
+	const struct symbol *s = is_loaded(p) ? symbol_of(p) : NULL;
+
+	if (!s || !s->exists)
 		return VRINGLAB_PROBE_STATE_ABSENT;
 	return registered && is_for_registered(p) ? VRINGLAB_PROBE_STATE_ATTACHED :
 						    VRINGLAB_PROBE_STATE_IDLE;
@@ -162,13 +187,14 @@ static enum vringlab_probe_state expected_state(const struct t_probe *p, bool re
 static bool states_are(struct t_probe *p, int *nr, bool registered)
 {
 	struct t_genl g;
-	bool are = true;
+	bool are;
 	int i;
 
 	if (t_genl_open(&g, VRINGLAB_FAMILY_NAME))
 		return false;
 	*nr = t_probe_dump(&g, p, MAX_PROBES);
 	t_genl_close(&g);
+	are = learn_symbols(p, *nr);
 	for (i = 0; i < *nr && are; i++)
 		are = p[i].state == expected_state(&p[i], registered);
 	return are && *nr > 0;
