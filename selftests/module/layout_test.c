@@ -214,26 +214,47 @@ TEST_F_TIMEOUT(layout, root_of_another_user_namespace_may_not_tell, SLOW)
 	EXPECT_EQ(0, known(self));
 }
 
-/* What pahole makes of the same BTF; -1 where it does not tell. */
-static int pahole_offset(const char *module, const char *structure, const char *name)
+/* What pahole prints of a structure. It reads all of the BTF first: the last one is kept. */
+static const char *pahole(const char *module, const char *structure)
 {
-	char command[256], line[256], pattern[64], *at, *comment;
-	int offset = -1;
+	static char last[128], text[1 << 16];
+	char command[256];
+	size_t len = 0;
 	FILE *f;
 
-	snprintf(command, sizeof(command), "pahole %s%s -C %s /sys/kernel/btf/%s 2>/dev/null",
-		 *module ? "--btf_base /sys/kernel/btf/vmlinux" : "", "", structure,
+	snprintf(command, sizeof(command), "pahole %s -C %s /sys/kernel/btf/%s 2>/dev/null",
+		 *module ? "--btf_base /sys/kernel/btf/vmlinux" : "", structure,
 		 *module ? module : "vmlinux");
-	snprintf(pattern, sizeof(pattern), "%s;", name);
+	if (!strcmp(command, last))
+		return text;
+	strcpy(last, command);
 	f = popen(command, "re");
-	while (f && fgets(line, sizeof(line), f)) {
+	if (f) {
+		len = fread(text, 1, sizeof(text) - 1, f);
+		pclose(f);
+	}
+	text[len] = '\0';
+	return text;
+}
+
+/* What it makes of the same BTF; -1 where it does not tell. */
+static int pahole_offset(const char *module, const char *structure, const char *name)
+{
+	const char *line, *at, *comment;
+	char pattern[64];
+	int offset = -1;
+
+	snprintf(pattern, sizeof(pattern), "%s;", name);
+	for (line = pahole(module, structure); *line && offset < 0; line += strspn(line, "\n")) {
+		const char *end = line + strcspn(line, "\n");
+
 		at = strstr(line, pattern);
 		comment = strstr(line, "/*");
-		if (at && at > line && strchr(" \t*", at[-1]) && comment && offset < 0)
+		if (at && at > line && at < end && strchr(" \t*", at[-1]) && comment &&
+		    comment < end)
 			sscanf(comment, "/* %d", &offset);
+		line = end;
 	}
-	if (f)
-		pclose(f);
 	return offset;
 }
 

@@ -9,7 +9,7 @@
 #include "module.h"
 
 /* Loading KVM takes an emulated machine seconds: it is repeated by the variants. */
-#define TIMES 5
+#define TIMES 2
 #define MAX_PROBES 64
 
 /*

@@ -92,7 +92,7 @@ pings()
 {
 	echo 1 >"/proc/sys/net/ipv6/conf/$3/disable_ipv6"
 	tell "ip address add ${2%.*}.2/24 dev $1 && ip link set $1 up" &&
-		tell "ping -c 5 -W 20 $2"
+		tell "ping -c 2 -W 20 $2"
 }
 
 has_mac()
@@ -202,10 +202,15 @@ writes_lines()
 		eventually grep -q "^a line of the guest" "$tmp/port"
 }
 
-# interrupts NAME: of the guest, so far
+# interrupts NAME...: that the guest has had so far of each
 interrupts()
 {
-	tell 'cat /proc/interrupts' && awk -v name="$1" '$NF == name { print $2 }' "$tmp/answer"
+	tell 'cat /proc/interrupts' || return
+	awk -v names="$*" '{ taken[$NF] = $2 }
+		END {
+			n = split(names, name, " ")
+			for (i = 1; i <= n; i++) printf "%s%s", taken[name[i]], i < n ? " " : "\n"
+		}' "$tmp/answer"
 }
 
 # counts EXPRESSION LABEL...: of the counters of each vring, as c
@@ -269,11 +274,12 @@ counts_of_vhost_user()
 		blk1.q0 net1.tx0
 }
 
-# entries LABEL: that took an interrupt of it, as the module has counted them
+# entries LABEL...: that took an interrupt of each, as the module has counted them
 entries()
 {
-	"$vringlab" stat --vring "$1" --json | python3 -c 'import json, sys
-print(*(v["counters"]["entries"] for v in json.load(sys.stdin)["vrings"]))'
+	"$vringlab" stat --json | python3 -c 'import json, sys
+entries = {v["label"]: v["counters"]["entries"] for v in json.load(sys.stdin)["vrings"]}
+print(*(entries.get(label) for label in sys.argv[1:]))' "$@"
 }
 
 # caps_of THREAD: what of privileges it has in effect
@@ -305,21 +311,13 @@ needs_module()
 # Injects can be more: two of them before the guest is entered are one interrupt.
 agrees()
 {
-	local irq label guest='' module=''
+	local guest module
 
-	while read -r irq label; do
-		guest+=" $(interrupts "$irq")"
-		module+=" $(entries "$label")"
-	done <<-END
-		virtio0-input.0 net0.rx0
-		virtio0-output.0 net0.tx0
-		virtio1-req.0 blk0.q0
-		virtio2-req.0 blk1.q0
-		virtio6-input.0 net1.rx0
-		virtio7-input.0 net2.rx0
-	END
-	echo "guest:$guest, module:$module"
-	[ "$guest" = "$module" ] && [[ $guest =~ ^(\ [1-9][0-9]*){6}$ ]]
+	guest=$(interrupts virtio0-input.0 virtio0-output.0 virtio1-req.0 virtio2-req.0 \
+		virtio6-input.0 virtio7-input.0)
+	module=$(entries net0.rx0 net0.tx0 blk0.q0 blk1.q0 net1.rx0 net2.rx0)
+	echo "guest: $guest, module: $module"
+	[ "$guest" = "$module" ] && [[ $guest =~ ^([1-9][0-9]*\ ?){6}$ ]]
 }
 
 # A vhost-user back-end of others: guests' streams are unix sockets of its host.
