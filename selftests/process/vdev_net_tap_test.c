@@ -583,6 +583,25 @@ TEST_F(tap, the_driver_is_told_the_mtu_and_of_the_end)
 	EXPECT_EQ(1, t_net_stats(&self->net).tx_failed);
 }
 
+/* The wake-up can come too early: then only the driver's own packets tell. */
+TEST_F(tap, whose_end_woke_nobody_is_missed_by_what_is_sent)
+{
+	struct virtio_net_config config;
+
+	START(0, 1);
+	ASSERT_EQ(0, rtnl_link_del(self->rtnl, TAP, &self->err));
+	/* without the loop, which would be told */
+	EXPECT_EQ(0, self->net.changed);
+	fill_frame(60, 0);
+	ASSERT_LE(0, t_net_send(&self->net, 0, &plain, frame, 60));
+	ASSERT_EQ(VDEV_IDLE, t_net_process(&self->net, TX));
+	EXPECT_EQ(1, self->net.changed);
+	EXPECT_EQ(1, t_net_stats(&self->net).tx_failed);
+	ASSERT_EQ(0,
+		  self->net.vdev->ops->get_config(self->net.vdev->dev, 0, &config, sizeof(config)));
+	EXPECT_EQ(0, le16toh(config.status));
+}
+
 TEST_F(tap, that_cannot_be_configured_leaves_nothing_open)
 {
 	const struct vdev_net_config wrong[] = {

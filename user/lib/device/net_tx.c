@@ -201,6 +201,9 @@ static int send_packet(struct net *net, int fd, const struct vring_chain *chain)
 	}
 	if (errno == EAGAIN || errno == EFAULT)
 		return -errno;
+	/* Linux' tun_detach_all() wakes who polls before it lets go of the tap's file. */
+	if (errno == EBADFD)
+		net_tap_lost(net);
 	net->stats.tx_failed++;
 	return 0;
 }
