@@ -169,11 +169,13 @@ has_carrier()
 	says "cat /sys/class/net/$1/carrier" -- "$2"
 }
 
-# loses_link INTERFACE TAP: while the guest sends
+# loses_link INTERFACE TAP: while the guest sends, until it sees that
 loses_link()
 {
 	tell "ip address add 198.51.100.1/24 dev $1" || return
-	begin "ping -c 5 -q 198.51.100.2 >/dev/null; true"
+	begin "while grep -q 1 /sys/class/net/$1/carrier; do
+		ping -c 1 -W 1 -q 198.51.100.2 >/dev/null
+	done"
 	ip link delete "$2" && eventually has_carrier "$1" 0 &&
 		[ "$(told "the tap '$2' is gone: the link is down")" -eq 1 ] &&
 		eventually has_ended && tell "ip address flush dev $1"
