@@ -41,12 +41,8 @@ os_release() {
 	)
 }
 
-# Hold the cache for one writer; others wait, then find the work done.
-lock_cache() {
-	lock_part lock
-}
-
-# Hold a part of it, by its lock's name.
+# Hold a part of the cache for one writer, by its lock's name, until the next one is
+# held; others wait, then find the work done.
 lock_part() {
 	mkdir -p "$vl_cache"
 	exec 9>"$vl_cache/$1"

@@ -47,12 +47,12 @@ apt_get() {
 
 # download DIR PACKAGE...: the packages' files, in DIR, as any user.
 download() {
-	local dir=$1 package
+	local dir=$1 unknown
 
 	shift
-	for package in "$@"; do
-		listed "$package" || die 4 "this distribution has no package $package"
-	done
+	unknown=$(printf '%s\n' "$@" |
+		grep -Fxv -f <(apt-cache "${apt_options[@]}" pkgnames) | paste -s -d ' ') || true
+	[[ -z $unknown ]] || die 4 "this distribution has no package $unknown"
 	say "downloading $*"
 	(cd "$dir" && apt_get download "$@") ||
 		die 1 "cannot download $*; check the network, and refresh apt's lists" \
