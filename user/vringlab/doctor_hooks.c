@@ -57,22 +57,29 @@ static bool is_symbol_of(const struct vlnl_probe *p, const char *symbol, const c
 	return !module[0] || !strcmp(module, p->module);
 }
 
-/* Sets state IDLE or ABSENT from "ADDRESS TYPE SYMBOL [MODULE]", addresses unread. */
+/*
+ * Sets state IDLE or ABSENT from "ADDRESS TYPE SYMBOL [MODULE]", addresses unread. There are
+ * more than a hundred thousand, too many for sscanf().
+ */
 static int look_up(struct vlnl_probe *probes, int nr)
 {
 	FILE *f = fopen("/proc/kallsyms", "re");
-	char line[1024], symbol[512], module[64];
+	const char *symbol, *module;
+	char line[1024], *rest;
 	bool any = false;
 
 	if (!f)
 		return -errno;
 	while (fgets(line, sizeof(line), f)) {
-		module[0] = 0;
-		if (sscanf(line, "%*s %*s %511s [%63[^]]]", symbol, module) < 1)
+		if (!strtok_r(line, " ", &rest) || !strtok_r(NULL, " ", &rest))
+			continue;
+		symbol = strtok_r(NULL, "\t\n", &rest);
+		module = strtok_r(NULL, "[]\n", &rest);
+		if (!symbol)
 			continue;
 		any = true;
 		for (int i = 0; i < nr; i++)
-			if (is_symbol_of(&probes[i], symbol, module))
+			if (is_symbol_of(&probes[i], symbol, module ? module : ""))
 				probes[i].state = VRINGLAB_PROBE_STATE_IDLE;
 	}
 	fclose(f);
