@@ -173,9 +173,9 @@ has_carrier()
 loses_link()
 {
 	tell "ip address add 198.51.100.1/24 dev $1" || return
-	begin "while grep -q 1 /sys/class/net/$1/carrier; do
-		ping -c 1 -W 1 -q 198.51.100.2 >/dev/null
-	done"
+	# In one line, as the console's shell takes it.
+	begin "while grep -q 1 /sys/class/net/$1/carrier; do \
+		ping -c 1 -W 1 -q 198.51.100.2 >/dev/null; done"
 	ip link delete "$2" && eventually has_carrier "$1" 0 &&
 		[ "$(told "the tap '$2' is gone: the link is down")" -eq 1 ] &&
 		eventually has_ended && tell "ip address flush dev $1"
