@@ -12,11 +12,16 @@ downloads=()
 
 # --- what the distribution has ---------------------------------------------
 
-# Tell whether apt lists a package of exactly this name. Its other commands take
-# a name they do not know, and that has a dot, for a pattern: asked to download
-# linux-image-6.12, apt-get downloads every package whose name contains that.
+# unlisted PACKAGE...: those of which apt lists none of exactly this name. Its other
+# commands take a name they do not know, and that has a dot, for a pattern: asked to
+# download linux-image-6.12, apt-get downloads every package whose name contains that.
+unlisted() {
+	printf '%s\n' "$@" |
+		grep -Fxv -f <(apt-cache "${apt_options[@]}" pkgnames) || true
+}
+
 listed() {
-	apt-cache "${apt_options[@]}" pkgnames "$1" | grep -Fx -- "$1" >/dev/null
+	[[ -z $(unlisted "$1") ]]
 }
 
 # The version that apt would download of a package; empty if none.
@@ -50,8 +55,7 @@ download() {
 	local dir=$1 unknown
 
 	shift
-	unknown=$(printf '%s\n' "$@" |
-		grep -Fxv -f <(apt-cache "${apt_options[@]}" pkgnames) | paste -s -d ' ') || true
+	unknown=$(unlisted "$@" | paste -s -d ' ')
 	[[ -z $unknown ]] || die 4 "this distribution has no package $unknown"
 	say "downloading $*"
 	(cd "$dir" && apt_get download "$@") ||
