@@ -215,7 +215,7 @@ TEST_F_TIMEOUT(layout, root_of_another_user_namespace_may_not_tell, SLOW)
 }
 
 /* What pahole prints of a structure. It reads all of the BTF first: the last one is kept. */
-static const char *pahole(const char *module, const char *structure)
+static char *pahole(const char *module, const char *structure)
 {
 	static char last[128], text[1 << 16];
 	char command[256];
@@ -240,21 +240,20 @@ static const char *pahole(const char *module, const char *structure)
 /* What it makes of the same BTF; -1 where it does not tell. */
 static int pahole_offset(const char *module, const char *structure, const char *name)
 {
-	const char *line, *at, *comment;
-	char pattern[64];
+	char *text = pahole(module, structure);
+	FILE *f = fmemopen(text, strlen(text), "r");
+	char line[256], pattern[64], *at, *comment;
 	int offset = -1;
 
 	snprintf(pattern, sizeof(pattern), "%s;", name);
-	for (line = pahole(module, structure); *line && offset < 0; line += strspn(line, "\n")) {
-		const char *end = line + strcspn(line, "\n");
-
+	while (f && fgets(line, sizeof(line), f)) {
 		at = strstr(line, pattern);
 		comment = strstr(line, "/*");
-		if (at && at > line && at < end && strchr(" \t*", at[-1]) && comment &&
-		    comment < end)
+		if (at && at > line && strchr(" \t*", at[-1]) && comment && offset < 0)
 			sscanf(comment, "/* %d", &offset);
-		line = end;
 	}
+	if (f)
+		fclose(f);
 	return offset;
 }
 
